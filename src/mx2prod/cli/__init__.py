@@ -1,0 +1,1 @@
+"""The command ``mx2``: one file a verb group."""

@@ -1,0 +1,1 @@
+"""Errors, identifiers, units, time, files, registry, workspace: what every room stands on."""

@@ -1,0 +1,1 @@
+"""Geometry, channel addresses, wiring and electronics constants: versioned tables."""

@@ -1,0 +1,1 @@
+"""Digits: pixels of the front-end boards, gate by gate."""

@@ -1,0 +1,1 @@
+"""The DUNE record of a file: derive it, check it."""

@@ -1,0 +1,1 @@
+"""What a job writes: one schema class a product, ROOT files."""

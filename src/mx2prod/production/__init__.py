@@ -1,0 +1,1 @@
+"""One job on one file: the only room that joins science, output and metadata."""

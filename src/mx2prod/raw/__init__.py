@@ -1,0 +1,1 @@
+"""The DAQ file: layout, decoding, checking, salvage, encoding."""
