@@ -1,0 +1,318 @@
+"""From stretches of frames to checked gates: one pass, findings as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from mx2prod.raw.columns import FEB_DTYPE, FEB_INCOMPLETE, GateFlag
+from mx2prod.raw.decode_kernels import assemble
+from mx2prod.raw.event_count import EventCounts
+from mx2prod.raw.faults import Fault, Kind, Severity
+from mx2prod.raw.findings import (
+    board_faults,
+    board_notes,
+    frame_faults,
+    headerless_faults,
+    lost_faults,
+)
+from mx2prod.raw.framing import Run, Stretch
+from mx2prod.raw.framing_kernels import (
+    ADC,
+    BY_HEADER,
+    DAQ_HEADER,
+    DISCRIMINATOR,
+    FPGA,
+    GROUP_DAMAGED,
+    GROUP_LOST,
+    LOST,
+    RUN_HEADER,
+    SENTINEL,
+)
+from mx2prod.raw.gates import GateOrder, Identity, check_against_name, read_headers
+from mx2prod.raw.layout import RUN_HEADER_BYTES
+
+_Columns = npt.NDArray[np.void]
+_SEVERE_BOARDS, _SEVERE_GATES = 0.05, 0.01
+"""More than 5 % of the boards missing in more than 1 % of the gates is an error (section 11)."""
+
+
+@dataclass
+class Totals:
+    """What was counted in a file.
+
+    ``bytes_decoded + bytes_lost`` is the size of the file; frames of gates without a DAQ header
+    are decoded bytes, counted in ``headerless_frames``.
+    """
+
+    bytes_decoded: int = 0
+    bytes_lost: int = 0
+    gates: int = 0
+    intact_gates: int = 0
+    headerless_groups: int = 0
+    headerless_frames: int = 0
+    adc: int = 0
+    discriminator: int = 0
+    fpga: int = 0
+
+
+@dataclass
+class Examined:
+    """A stretch with its gates and boards; arrays are new, ``frames`` belongs to the walker.
+
+    Attributes
+    ----------
+    run : Run
+    gates : ndarray of GATE_DTYPE
+    febs : ndarray of FEB_DTYPE
+    frames : ndarray of FRAME_DTYPE
+    n_records, n_adc : int
+        Rows that the decode arrays need.
+    faults : list of Fault
+    """
+
+    run: Run
+    gates: _Columns
+    febs: _Columns
+    frames: _Columns
+    n_records: int
+    n_adc: int
+    faults: list[Fault]
+
+
+@dataclass
+class Examiner:
+    """State of the checks over one file.
+
+    Parameters
+    ----------
+    buffer : ndarray of uint8
+        The whole file.
+    stream, name_run, name_subrun
+        From the file name; None where it does not parse.
+    """
+
+    buffer: npt.NDArray[np.uint8]
+    stream: str | None = None
+    name_run: int | None = None
+    name_subrun: int | None = None
+    totals: Totals = field(default_factory=Totals)
+    runs: list[Run] = field(default_factory=list)
+    identities: dict[int, Identity] = field(default_factory=dict)
+    sentinels: set[int] = field(default_factory=set)
+    _order: GateOrder | None = None
+    _seen: set[tuple[int, int, int]] = field(default_factory=set)
+    _noted: set[tuple[int, int]] = field(default_factory=set)
+    _counts: EventCounts | None = None
+    _thin_gates: int = 0
+    _cut_end: bool = False
+
+    def examine(self, stretch: Stretch) -> Examined:
+        """Check a stretch and find the boards of its gates."""
+        faults = list(self._start(stretch))
+        frames, groups = stretch.frames, stretch.groups
+        rows = np.flatnonzero(groups["closed_by"] == BY_HEADER)
+        after = _last_gate_before(groups, self._counts_of_run.last_gate, self.buffer)
+        gates = read_headers(self.buffer, groups[rows])
+        order = self._order_of(stretch.run, gates, faults)
+        if order is not None:
+            faults += order.check(gates)
+        numbers = gates["gate"].tolist()
+        faults += self._counts_of_run.part_gates(frames, groups, rows, numbers)
+        gates["offset"] = groups["begin"][rows]
+        febs, n_records, n_adc = _assemble(self.buffer, stretch, rows)
+        _link(gates, febs)
+        gate_of_group = np.full(len(groups), -1, np.int64)
+        gate_of_group[rows] = gates["gate"]
+        _flag(gates, groups[rows], febs)
+        faults += frame_faults(self.buffer, frames, gate_of_group)
+        faults += self._lost(stretch, gate_of_group, after, gates)
+        faults += self._headerless(stretch, after)
+        faults += board_faults(febs, gates)
+        faults += board_notes(febs, self._noted)
+        self._count(stretch, gates, febs)
+        return Examined(stretch.run, gates, febs, frames, n_records, n_adc, faults)
+
+    def finish(self) -> Iterator[Fault]:
+        """Yield findings that are known only at the end of the file."""
+        last = self.runs[-1].index if self.runs else 0
+        if self.totals.gates and last not in self.sentinels and not self._cut_end:
+            yield Fault(
+                Kind.NO_SENTINEL,
+                Severity.WARNING,
+                "the file ends after a DAQ header, without a sentinel",
+                offset=int(self.buffer.size),
+            )
+        if not self.totals.gates:
+            yield Fault(
+                Kind.NO_GATES,
+                Severity.ERROR,
+                f"no DAQ header in the file ({self.totals.headerless_frames} frames without one)",
+                offset=0,
+                length=int(self.buffer.size),
+            )
+        if self._thin_gates > _SEVERE_GATES * self.totals.gates:
+            yield Fault(
+                Kind.FEB_MISSING,
+                Severity.ERROR,
+                f"more than {_SEVERE_BOARDS:.0%} of the boards are missing in "
+                f"{self._thin_gates} of {self.totals.gates} gates",
+            )
+
+    def _start(self, stretch: Stretch) -> Iterator[Fault]:
+        run = stretch.run
+        if self.runs and self.runs[-1] is run:
+            return
+        if self.runs:
+            yield from self._second_run(run)
+        self.runs.append(run)
+        self._order, self._counts = None, EventCounts(self.buffer)
+        yield from _run_header_faults(run)
+        if not run.header.assumed or run.error:
+            self.totals.bytes_decoded += RUN_HEADER_BYTES
+
+    def _second_run(self, run: Run) -> Iterator[Fault]:
+        previous = self.runs[-1]
+        if previous.index not in self.sentinels:
+            yield Fault(
+                Kind.NO_SENTINEL,
+                Severity.WARNING,
+                f"run {previous.index} of the file has no sentinel",
+                offset=run.begin,
+            )
+        yield Fault(
+            Kind.SECOND_RUN,
+            Severity.ERROR,
+            f"a second run header: the file holds {run.index + 1} runs, they are never merged",
+            offset=run.begin,
+            length=RUN_HEADER_BYTES,
+        )
+
+    def _order_of(self, run: Run, gates: _Columns, faults: list[Fault]) -> GateOrder | None:
+        if self._order is None and len(gates):
+            identity = Identity.of(gates, self.stream)
+            self.identities[run.index] = identity
+            self._order = GateOrder(identity, self._seen)
+            faults += check_against_name(identity, self.name_run, self.name_subrun)
+        return self._order
+
+    @property
+    def _counts_of_run(self) -> EventCounts:
+        if self._counts is None:
+            raise RuntimeError("examine() starts the run before it counts")
+        return self._counts
+
+    def _lost(
+        self,
+        stretch: Stretch,
+        gate_of_group: npt.NDArray[np.int64],
+        after: list[int | None],
+        gates: _Columns,
+    ) -> Iterator[Fault]:
+        ended = stretch.run.index in self.sentinels or SENTINEL in stretch.frames["kind"]
+        for row, fault in lost_faults(
+            self.buffer, stretch.frames, gate_of_group, after, ended=ended
+        ):
+            if fault.kind is Kind.BLOCK_WRAPPED and fault.gate is not None:
+                begin = stretch.groups["begin"][stretch.frames["group"][row]]
+                gates["flags"][gates["offset"] == begin] |= GateFlag.WRAPPED.value
+            self._cut_end |= fault.kind is Kind.TRUNCATED
+            yield fault
+
+    def _headerless(self, stretch: Stretch, after: list[int | None]) -> Iterator[Fault]:
+        for fault in headerless_faults(stretch.groups, after):
+            if fault.kind is Kind.TRUNCATED and self._cut_end:
+                continue
+            self._cut_end |= fault.kind is Kind.TRUNCATED
+            yield fault
+        for row in np.flatnonzero(stretch.frames["kind"] == SENTINEL):
+            self.sentinels.add(stretch.run.index)
+            if np.any(stretch.frames["kind"][row + 1 :] < DAQ_HEADER):
+                yield Fault(
+                    Kind.NO_RUN_HEADER,
+                    Severity.ERROR,
+                    "frames follow this sentinel without a run header",
+                    offset=int(stretch.frames["offset"][row]),
+                )
+
+    def _count(self, stretch: Stretch, gates: _Columns, febs: _Columns) -> None:
+        totals, frames, groups = self.totals, stretch.frames, stretch.groups
+        lost = frames["kind"] == LOST
+        totals.bytes_lost += int(frames["length"][lost].sum())
+        totals.bytes_decoded += int(frames["length"][~lost].sum())
+        kinds = np.bincount(frames["kind"], minlength=RUN_HEADER + 1)
+        totals.discriminator += int(kinds[DISCRIMINATOR])
+        totals.adc += int(kinds[ADC])
+        totals.fpga += int(kinds[FPGA])
+        totals.gates += len(gates)
+        spoiled = GateFlag.INCOMPLETE | GateFlag.DAMAGED | GateFlag.WRAPPED | GateFlag.ASIDE
+        totals.intact_gates += int(np.sum((gates["flags"] & spoiled) == 0))
+        totals.headerless_groups += int(np.sum(groups["closed_by"] != BY_HEADER))
+        outside = (frames["kind"] < DAQ_HEADER) & (frames["feb"] < 0)
+        totals.headerless_frames += int(np.sum(outside))
+        missing = (febs["flags"] & FEB_INCOMPLETE) != 0
+        per_gate = np.bincount(febs["gate"][missing], minlength=len(gates))
+        self._thin_gates += int(np.sum(per_gate > _SEVERE_BOARDS * stretch.run.header.febs))
+
+
+def _run_header_faults(run: Run) -> Iterator[Fault]:
+    header = run.header
+    if header.assumed:
+        reason = run.error or "the first frame is not a run header"
+        yield Fault(
+            Kind.NO_RUN_HEADER,
+            Severity.ERROR,
+            f"{reason}; the nominal Mx2 map stands in",
+            offset=run.begin,
+        )
+    elif not header.is_nominal:
+        yield Fault(
+            Kind.HEADER_MISMATCH,
+            Severity.NOTE,
+            f"the run header lists {len(header.chains)} chains and {header.febs} FEBs, Mx2 has "
+            "22 chains and 185 FEBs; the run header is taken as true",
+            offset=run.begin,
+        )
+
+
+def _last_gate_before(
+    groups: _Columns, last: int | None, buffer: npt.NDArray[np.uint8]
+) -> list[int | None]:
+    """Gate number of the last DAQ header before each group."""
+    numbers = groups["header_offset"]
+    before: list[int | None] = []
+    for offset in numbers.tolist():
+        before.append(last)
+        if offset >= 0:
+            last = int.from_bytes(bytes(buffer[offset + 32 : offset + 36]), "little")
+    return before
+
+
+def _assemble(
+    buffer: npt.NDArray[np.uint8], stretch: Stretch, rows: npt.NDArray[np.int64]
+) -> tuple[_Columns, int, int]:
+    expected = stretch.run.header.board_keys()
+    capacity = len(rows) * (len(expected) + 8) + 64
+    while True:
+        febs = np.zeros(capacity, FEB_DTYPE)
+        n_febs, n_records, n_adc = assemble(
+            buffer, stretch.frames, stretch.groups, rows, expected, febs
+        )
+        if n_febs >= 0:
+            return febs[:n_febs], n_records, n_adc
+        capacity *= 2
+
+
+def _link(gates: _Columns, febs: _Columns) -> None:
+    per_gate = np.bincount(febs["gate"], minlength=len(gates))
+    gates["n_febs"] = per_gate
+    gates["first_feb"] = np.cumsum(per_gate) - per_gate
+
+
+def _flag(gates: _Columns, groups: _Columns, febs: _Columns) -> None:
+    incomplete = (febs["flags"] & FEB_INCOMPLETE) != 0
+    gates["flags"][febs["gate"][incomplete]] |= GateFlag.INCOMPLETE.value
+    gates["flags"][(groups["flags"] & (GROUP_LOST | GROUP_DAMAGED)) != 0] |= GateFlag.DAMAGED.value

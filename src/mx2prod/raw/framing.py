@@ -1,0 +1,165 @@
+"""Stretches of a raw file: whole gates with their frame table, run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mx2prod.raw.framing_kernels import (
+    AT_CAPACITY,
+    AT_END,
+    AT_RUN_HEADER,
+    FRAME_DTYPE,
+    GROUP_DTYPE,
+    LOST,
+    N_STAMPS,
+    OPAQUE,
+    RUN_HEADER,
+    software_frame,
+    walk,
+)
+from mx2prod.raw.layout import RUN_HEADER_BYTES, RunHeader
+from mx2prod.raw.source import RawSource
+
+DEFAULT_CHUNK_BYTES = 16 << 20
+"""Bytes of raw file decoded at a time; columns take about as much again."""
+
+_SERIAL_LIMIT = 2**32 - 2**24
+
+
+@dataclass
+class Run:
+    """One run in a file; the DAQ appends a second one when it uses a name again.
+
+    Attributes
+    ----------
+    index : int
+    begin : int
+        Byte offset of its run header, or of its first frame without one.
+    header : RunHeader
+    error : str
+        Why the run header cannot be used; the nominal map stands in then.
+    """
+
+    index: int
+    begin: int
+    header: RunHeader
+    error: str = ""
+
+
+@dataclass
+class Stretch:
+    """Consecutive whole groups of frames of one run.
+
+    Attributes
+    ----------
+    run : Run
+    begin, end : int
+        Byte range.
+    frames : ndarray of FRAME_DTYPE
+    groups : ndarray of GROUP_DTYPE
+    at_end : bool
+        True for the last stretch of the file.
+    """
+
+    run: Run
+    begin: int
+    end: int
+    frames: npt.NDArray[np.void]
+    groups: npt.NDArray[np.void]
+    at_end: bool
+
+
+class Walker:
+    """Drives the framing kernel over a file, with frame tables that are used again.
+
+    Parameters
+    ----------
+    source : RawSource
+    chunk_bytes : int
+        A stretch ends with the first gate that ends after this many bytes.
+    """
+
+    def __init__(self, source: RawSource, chunk_bytes: int = DEFAULT_CHUNK_BYTES) -> None:
+        self._source = source
+        self._budget = max(1, chunk_bytes)
+        expected = min(self._budget, source.size) // 256 + 1024
+        self._frames = np.empty(expected, FRAME_DTYPE)
+        self._groups = np.empty(expected // 64 + 64, GROUP_DTYPE)
+        self._stamps = np.zeros(N_STAMPS, np.uint32)
+        self._serial = 1
+
+    def stretches(self) -> Iterator[Stretch]:
+        """Walk the whole file; the arrays of a stretch are valid until the next one."""
+        run = self._start_run(0, 0)
+        position = self._after_header(run)
+        while True:
+            self._source.require_unchanged()
+            stretch, reason = self._walk(run, position)
+            position = stretch.end
+            if reason == AT_RUN_HEADER:
+                nothing_before = run.index == 0 and run.header.assumed and not _has_frames(stretch)
+                following = self._start_run(run.index + (not nothing_before), position)
+                if nothing_before:
+                    stretch.run = following
+                run, position = following, self._after_header(following)
+                stretch.at_end = position >= self._source.size
+            yield stretch
+            self._source.release(stretch.begin, stretch.end)
+            if reason == AT_END or position >= self._source.size:
+                return
+
+    def one_gate(self, run: Run, begin: int, end: int) -> Stretch:
+        """Frame table of the bytes of a single gate."""
+        return self._walk(run, begin, end)[0]
+
+    def _walk(self, run: Run, begin: int, size: int | None = None) -> tuple[Stretch, int]:
+        stop = self._source.size if size is None else size
+        while True:
+            n_frames, n_groups, end, reason = walk(
+                self._source.buffer,
+                begin,
+                stop,
+                self._budget,
+                self._frames,
+                self._groups,
+                self._stamps,
+                self._serial,
+            )
+            self._advance_serial(n_groups)
+            if reason != AT_CAPACITY or n_groups > 0:
+                break
+            self._frames = np.empty(2 * len(self._frames), FRAME_DTYPE)
+            self._groups = np.empty(2 * len(self._groups), GROUP_DTYPE)
+        frames, groups = self._frames[:n_frames], self._groups[:n_groups]
+        return Stretch(run, begin, end, frames, groups, end >= stop), reason
+
+    def _advance_serial(self, used: int) -> None:
+        self._serial += used + 1
+        if self._serial > _SERIAL_LIMIT:
+            self._stamps[:] = 0
+            self._serial = 1
+
+    def _start_run(self, index: int, position: int) -> Run:
+        buffer = self._source.buffer
+        if software_frame(buffer, position, self._source.size) != RUN_HEADER:
+            return Run(index, position, RunHeader.nominal(assumed=True))
+        try:
+            header = RunHeader.parse(buffer[position : position + RUN_HEADER_BYTES])
+        except ValueError as error:
+            return Run(index, position, RunHeader.nominal(assumed=True), str(error))
+        return Run(index, position, header)
+
+    def _after_header(self, run: Run) -> int:
+        has_header = not run.header.assumed or run.error
+        return run.begin + (RUN_HEADER_BYTES if has_header else 0)
+
+
+def _has_frames(stretch: Stretch) -> bool:
+    return bool(np.any(stretch.frames["kind"] != LOST))
+
+
+__all__ = ["DEFAULT_CHUNK_BYTES", "OPAQUE", "Run", "Stretch", "Walker"]
