@@ -139,9 +139,15 @@ def crc8(buffer: Any, start: int, stop: int, crc: int) -> Any:
 
 @njit(types.boolean(BYTES, types.intp, types.intp), nogil=True, cache=True)
 def frame_crc_is_good(buffer: Any, start: int, length: int) -> Any:
-    """Check both CRC bytes of the front-end frame at ``buffer[start:start + length]``."""
+    """Check both CRC bytes of the front-end frame at ``buffer[start:start + length]``.
+
+    The second CRC goes over the 10 bytes of the frame header, one table look-up each.
+    """
     end = start + length
-    first = crc8(buffer, start + 10, end - 2, START)
-    if first != buffer[end - 2]:
+    crc = crc8(buffer, start + 10, end - 2, START)
+    if crc != buffer[end - 2]:
         return False
-    return crc8(buffer, start, start + 10, first) == buffer[end - 1]
+    total = POSITION_TABLES[6, crc ^ buffer[start]]
+    for byte in range(1, 10):
+        total ^= POSITION_TABLES[6 + byte, buffer[start + byte]]
+    return total == buffer[end - 1]

@@ -148,7 +148,7 @@ def _board(decoded: DecodedGate, row: int) -> dict[str, Any]:
         board["discr"] = _records(chunk, feb)
     adc = _adc_in_hit_order(chunk, feb)
     board["adc_raw_trip_chan"] = adc.tolist()
-    board["adc_crc32"] = [zlib.crc32(frame.astype("<u2").tobytes()) for frame in adc]
+    board["adc_crc32"] = [f"{zlib.crc32(frame.astype('<u2').tobytes()):08x}" for frame in adc]
     if not flags & FebFlag.NO_FPGA:
         board["fpga"] = _registers(chunk, row)
     return board

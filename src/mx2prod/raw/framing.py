@@ -24,7 +24,7 @@ from mx2prod.raw.framing_kernels import (
 from mx2prod.raw.layout import RUN_HEADER_BYTES, RunHeader
 from mx2prod.raw.source import RawSource
 
-DEFAULT_CHUNK_BYTES = 16 << 20
+DEFAULT_CHUNK_BYTES = 4 << 20
 """Bytes of raw file decoded at a time; columns take about as much again."""
 
 _SERIAL_LIMIT = 2**32 - 2**24

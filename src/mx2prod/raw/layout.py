@@ -28,7 +28,7 @@ SENTINEL_MAGIC = bytes.fromhex("0038CBCB09050000")
 
 TYPE_DISCRIMINATOR = 0x37
 TYPE_FPGA = 0x23
-ADC_TYPES = (*range(0x31, 0x37), 0x3E, 0x3F, *range(0x51, 0x60))
+ADC_TYPES: tuple[int, ...] = (*range(0x31, 0x37), 0x3E, 0x3F, *range(0x51, 0x60))
 """Byte 5 of ADC frames: memory cells 0-5, 6, 7 and 8-22."""
 
 STATUS_ERRORS = 0x828E

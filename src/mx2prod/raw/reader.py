@@ -327,7 +327,7 @@ def open(path: str | Path, *, chunk_bytes: int = DEFAULT_CHUNK_BYTES) -> RawFile
     ----------
     path : str or Path
     chunk_bytes : int
-        Bytes of raw file decoded at a time (default 16 MiB); memory is a few times that.
+        Bytes of raw file decoded at a time (default 4 MiB); memory is a few times that.
 
     Raises
     ------
