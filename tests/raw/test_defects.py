@@ -151,7 +151,16 @@ def test_zero_filled_tail_and_foreign_bytes(base: bytes, write: Write) -> None:
     gates = gates_of(base)
     data = base[:RUN_HEADER] + gates[0] + b"foreign" * 100 + b"".join(gates[1:])
     info = write(data + pieces(base)[-1].data)
+    assert (info.intact_gates, info.bytes_lost) == (6, 700)
+    inside = pieces(base)[50].offset
+    info = write(base[:inside] + b"foreign" * 100 + base[inside:])
     assert (info.intact_gates, info.bytes_lost) == (5, 700)
+
+
+def test_damaged_run_header_takes_the_boards_seen(base: bytes, write: Write) -> None:
+    info = write(patch(base, 1, b"\0"))
+    assert kinds(info, "error") == {"no_run_header", "bytes_lost"}
+    assert (info.gates, info.intact_gates, info.febs, info.chains) == (6, 6, 5, 3)
 
 
 def test_missing_gate_is_a_gap(base: bytes, write: Write) -> None:

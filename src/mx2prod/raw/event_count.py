@@ -1,100 +1,194 @@
 """Second evidence for a missing DAQ header: the event counts of the boards (section 11, rule 5).
 
-When a gate number jumps, the frames before a DAQ header may belong to two gates: those of a gate
-whose header is lost, and those of this one.  Every board counts events; within a gate the counts of
-all boards have advanced by the same amount since the gate before.
+Every board counts events; since the gate before, the counts of all boards of a gate have advanced
+by the same amount.  Where a header is lost or belongs to other frames, that is not so.  Nothing is
+concluded from boards whose counts do not advance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.raw.columns import GateFlag
 from mx2prod.raw.faults import Fault, Kind, Severity
-from mx2prod.raw.framing_kernels import CRC_BAD, OPAQUE
+from mx2prod.raw.framing_kernels import BY_HEADER, BY_REPEAT, CRC_BAD, OPAQUE
+from mx2prod.raw.layout import board_key_of
 
 _Columns = npt.NDArray[np.void]
+_Counts = npt.NDArray[np.int64]
 _KEYS = 2048
 _MODULUS = 1 << 14
 
 
 @dataclass
+class _Gate:
+    """A gate that others are compared with."""
+
+    number: int
+    counts: _Counts
+
+
+@dataclass
 class EventCounts:
-    """Follows the event counts of the boards from gate to gate of one run."""
+    """Follows the event counts of the boards from gate to gate of one run.
+
+    Parameters
+    ----------
+    buffer : ndarray of uint8
+        The whole file.
+    """
 
     buffer: npt.NDArray[np.uint8]
-    last_gate: int | None = None
-    _last_counts: npt.NDArray[np.int64] | None = None
+    _last: list[_Gate] = field(default_factory=list)
 
-    def part_gates(
-        self, frames: _Columns, groups: _Columns, rows: npt.NDArray[np.int64], numbers: list[int]
-    ) -> Iterator[Fault]:
-        """Take the frames of a gate that lost its header out of the gate that follows it.
+    @property
+    def last_gate(self) -> int | None:
+        """Number of the last gate seen."""
+        return self._last[-1].number if self._last else None
+
+    def check(self, frames: _Columns, groups: _Columns, gates: _Columns) -> Iterator[Fault]:
+        """Part frames of gates without header from those of other gates.
 
         Parameters
         ----------
         frames, groups : ndarray of FRAME_DTYPE, GROUP_DTYPE
-            Changed in place: the frames before the boundary lose their group.
-        rows : ndarray of int64
-            Groups that are gates.
-        numbers : list of int
-            Their gate numbers.
+            Changed in place: frames that turn out to be of another gate change their group.
+        gates : ndarray of GATE_DTYPE
+            One for each group closed by a header; ``ASIDE`` is set where the frames are not of
+            the event that the header says.
         """
-        previous: _Columns | None = None
-        for row, number in zip(rows.tolist(), numbers, strict=True):
-            group = groups[row]
-            first = int(group["first_frame"])
-            own = frames[first : first + int(group["n_frames"])]
-            if self.last_gate is not None and number != self.last_gate + 1:
-                before = self._last_counts if previous is None else self._counts(previous)
-                boundary = self._boundary(own, before)
-                if boundary > 0:
-                    yield self._part(group, own, boundary)
-            previous, self.last_gate = own, number
-        if previous is not None:
-            self._last_counts = self._counts(previous)
+        gate_row = np.cumsum(groups["closed_by"] == BY_HEADER) - 1
+        rows = np.flatnonzero(groups["closed_by"] == BY_HEADER)
+        for row in np.flatnonzero(groups["closed_by"] == BY_REPEAT).tolist():
+            around = self._around(frames, groups, gates, rows, int(gate_row[row]) + 1)
+            self._return_tail(frames, groups, row, around)
+        numbers = gates["gate"].astype(np.int64)
+        start = numbers[:1] - 1 if self.last_gate is None else [self.last_gate]
+        before = np.concatenate([start, numbers[:-1]])
+        for gate in np.flatnonzero(numbers != before[: len(numbers)] + 1).tolist():
+            yield from self._check_jump(frames, groups, gates, rows, gate)
+        for gate in range(max(0, len(gates) - 2), len(gates)):
+            self._remember(self._gate(frames, groups, gates, rows, gate))
 
-    def _part(self, group: np.void, own: _Columns, boundary: int) -> Fault:
-        offset = int(own["offset"][boundary])
-        begin = int(group["begin"])
-        own["group"][:boundary] = -1
-        group["begin"] = offset
-        group["first_frame"] += boundary
-        group["n_frames"] -= boundary
-        return Fault(
-            Kind.NO_DAQ_HEADER,
-            Severity.ERROR,
-            f"event counts jump here: the {boundary} frames after gate {self.last_gate} (from byte "
-            f"{begin}) belong to a gate without DAQ header; they are excluded",
-            offset=offset,
-        )
+    def _remember(self, gate: _Gate) -> None:
+        self._last = [*self._last[-1:], gate]
 
-    def _boundary(self, frames: _Columns, before: npt.NDArray[np.int64] | None) -> int:
-        """First frame whose board advanced by another amount than the first board; 0 if none."""
-        if before is None:
-            return 0
-        rows, keys, counts = self._read(frames)
-        known = before[keys] >= 0
-        rows, advance = rows[known], (counts[known] - before[keys[known]]) % _MODULUS
-        changed = np.flatnonzero(advance != advance[:1])
-        return int(rows[changed[0]]) if len(changed) else 0
-
-    def _counts(self, frames: _Columns) -> npt.NDArray[np.int64]:
+    def _gate(
+        self, frames: _Columns, groups: _Columns, gates: _Columns, rows: _Counts, gate: int
+    ) -> _Gate:
         counts = np.full(_KEYS, -1, np.int64)
-        _, keys, values = self._read(frames)
+        _, keys, values = self._read(_frames_of(frames, groups[rows[gate]]))
         counts[keys] = values
-        return counts
+        return _Gate(int(gates["gate"][gate]), counts)
 
-    def _read(
-        self, frames: _Columns
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _around(
+        self, frames: _Columns, groups: _Columns, gates: _Columns, rows: _Counts, gate: int
+    ) -> list[_Gate]:
+        """Gates to compare frames before gate ``gate`` with: two before, else two after it."""
+        found = [
+            self._gate(frames, groups, gates, rows, index)
+            for index in range(max(0, gate - 2), min(gate, len(gates)))
+        ]
+        found = [*self._last, *found][-2:]
+        if found:
+            return found
+        following = range(gate + 1, min(gate + 3, len(gates)))
+        return [self._gate(frames, groups, gates, rows, index) for index in following]
+
+    def _return_tail(
+        self, frames: _Columns, groups: _Columns, row: int, around: list[_Gate]
+    ) -> None:
+        """Give the end of a group without header to the next group, if it is of its event."""
+        if not around or row + 1 >= len(groups):
+            return
+        group, following = groups[row], groups[row + 1]
+        own = _frames_of(frames, group)
+        boundary, _ = self._advance(own, around[-1].counts)
+        if boundary > 0:
+            offset = int(own["offset"][boundary])
+            moved = len(own) - boundary
+            own["group"][boundary:] = row + 1
+            group["end"] = following["begin"] = offset
+            group["n_frames"] -= moved
+            following["first_frame"] -= moved
+            following["n_frames"] += moved
+
+    def _check_jump(
+        self, frames: _Columns, groups: _Columns, gates: _Columns, rows: _Counts, gate: int
+    ) -> Iterator[Fault]:
+        """Compare the frames of a gate whose number is not one more with the gate before."""
+        before = self._around(frames, groups, gates, rows, gate) if gate or self._last else []
+        if not before:
+            return
+        group = groups[rows[gate]]
+        own = _frames_of(frames, group)
+        boundary, advance = self._advance(own, before[-1].counts)
+        if boundary > 0:
+            gates["offset"][gate] = own["offset"][boundary]
+            yield _part(group, own, boundary, before[-1].number)
+            return
+        step = int(gates["gate"][gate]) - before[-1].number
+        if _counts_gates(before) and advance is not None and (step - advance) % _MODULUS:
+            gates["flags"][gate] |= GateFlag.ASIDE.value
+            yield Fault(
+                Kind.HEADER_MISMATCH,
+                Severity.ERROR,
+                f"the header says gate {int(gates['gate'][gate])}, but the event counts of the "
+                f"boards advanced by {advance} since gate {before[-1].number}: a header is lost "
+                "between; the gate is kept aside",
+                offset=int(gates["header_offset"][gate]),
+                gate=int(gates["gate"][gate]),
+            )
+
+    def _advance(self, frames: _Columns, reference: _Counts) -> tuple[int, int | None]:
+        """First frame whose board advanced unlike the first one (0: none), and that advance."""
+        rows, keys, counts = self._read(frames)
+        known = reference[keys] >= 0
+        rows, advance = rows[known], (counts[known] - reference[keys[known]]) % _MODULUS
+        if not len(rows):
+            return 0, None
+        changed = np.flatnonzero(advance != advance[0])
+        return (int(rows[changed[0]]) if len(changed) else 0), int(advance[0])
+
+    def _read(self, frames: _Columns) -> tuple[_Counts, _Counts, _Counts]:
         """Rows, board keys and event counts of the good front-end frames."""
         rows = np.flatnonzero((frames["kind"] <= OPAQUE) & ((frames["flags"] & CRC_BAD) == 0))
-        source = frames["source"][rows].astype(np.int64)
-        keys = (source >> 14 & 1) << 10 | (source >> 3 & 0x3FF)
+        keys = board_key_of(frames["source"][rows])
         offsets = frames["offset"][rows]
         high = self.buffer[offsets + 13].astype(np.int64) >> 2
         return rows, keys, high << 8 | self.buffer[offsets + 14]
+
+
+def _frames_of(frames: _Columns, group: np.void) -> _Columns:
+    first = int(group["first_frame"])
+    return frames[first : first + int(group["n_frames"])]
+
+
+def _counts_gates(gates: list[_Gate]) -> bool:
+    """Tell whether the counts advanced by the number of gates between two earlier ones."""
+    if len(gates) < 2:
+        return False
+    first, second = gates
+    both = (first.counts >= 0) & (second.counts >= 0)
+    advance = (second.counts[both] - first.counts[both]) % _MODULUS
+    return bool(len(advance)) and bool(np.all(advance == (second.number - first.number) % _MODULUS))
+
+
+def _part(group: np.void, own: _Columns, boundary: int, last_gate: int) -> Fault:
+    """Take the frames before a boundary out of a gate."""
+    offset, begin = int(own["offset"][boundary]), int(group["begin"])
+    own["group"][:boundary] = -1
+    group["begin"] = offset
+    group["first_frame"] += boundary
+    group["n_frames"] -= boundary
+    return Fault(
+        Kind.NO_DAQ_HEADER,
+        Severity.ERROR,
+        f"event counts jump here: the {boundary} frames after gate {last_gate} (from byte {begin}) "
+        "belong to a gate without DAQ header; they are excluded",
+        offset=offset,
+    )

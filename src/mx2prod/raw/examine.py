@@ -23,6 +23,7 @@ from mx2prod.raw.framing import Run, Stretch
 from mx2prod.raw.framing_kernels import (
     ADC,
     BY_HEADER,
+    CRC_BAD,
     DAQ_HEADER,
     DISCRIMINATOR,
     FPGA,
@@ -33,7 +34,7 @@ from mx2prod.raw.framing_kernels import (
     SENTINEL,
 )
 from mx2prod.raw.gates import GateOrder, Identity, check_against_name, read_headers
-from mx2prod.raw.layout import RUN_HEADER_BYTES
+from mx2prod.raw.layout import RUN_HEADER_BYTES, RunHeader, board_key_of
 
 _Columns = npt.NDArray[np.void]
 _SEVERE_BOARDS, _SEVERE_GATES = 0.05, 0.01
@@ -112,22 +113,22 @@ class Examiner:
 
     def examine(self, stretch: Stretch) -> Examined:
         """Check a stretch and find the boards of its gates."""
-        faults = list(self._start(stretch))
         frames, groups = stretch.frames, stretch.groups
+        faults = list(self._start(stretch))
         rows = np.flatnonzero(groups["closed_by"] == BY_HEADER)
         after = _last_gate_before(groups, self._counts_of_run.last_gate, self.buffer)
         gates = read_headers(self.buffer, groups[rows])
         order = self._order_of(stretch.run, gates, faults)
         if order is not None:
             faults += order.check(gates)
-        numbers = gates["gate"].tolist()
-        faults += self._counts_of_run.part_gates(frames, groups, rows, numbers)
+        faults += self._counts_of_run.check(frames, groups, gates)
+        trimmed = _trim_lost(frames, groups)
         gates["offset"] = groups["begin"][rows]
         febs, n_records, n_adc = _assemble(self.buffer, stretch, rows)
         _link(gates, febs)
         gate_of_group = np.full(len(groups), -1, np.int64)
         gate_of_group[rows] = gates["gate"]
-        _flag(gates, groups[rows], febs)
+        _flag(gates, groups[rows], trimmed[rows], febs)
         faults += frame_faults(self.buffer, frames, gate_of_group)
         faults += self._lost(stretch, gate_of_group, after, gates)
         faults += self._headerless(stretch, after)
@@ -170,6 +171,8 @@ class Examiner:
             yield from self._second_run(run)
         self.runs.append(run)
         self._order, self._counts = None, EventCounts(self.buffer)
+        if run.header.assumed:
+            run.header = _assumed_header(stretch)
         yield from _run_header_faults(run)
         if not run.header.assumed or run.error:
             self.totals.bytes_decoded += RUN_HEADER_BYTES
@@ -258,6 +261,14 @@ class Examiner:
         self._thin_gates += int(np.sum(per_gate > _SEVERE_BOARDS * stretch.run.header.febs))
 
 
+def _assumed_header(stretch: Stretch) -> RunHeader:
+    """Map of a file without run header: the nominal one, unless the boards seen are others."""
+    nominal, seen = set(stretch.run.header.board_keys().tolist()), _seen_boards(stretch)
+    if not seen or 2 * len(nominal.intersection(seen)) >= len(nominal):
+        return stretch.run.header
+    return RunHeader.of_boards(seen)
+
+
 def _run_header_faults(run: Run) -> Iterator[Fault]:
     header = run.header
     if header.assumed:
@@ -265,7 +276,8 @@ def _run_header_faults(run: Run) -> Iterator[Fault]:
         yield Fault(
             Kind.NO_RUN_HEADER,
             Severity.ERROR,
-            f"{reason}; the nominal Mx2 map stands in",
+            f"{reason}; {'the nominal Mx2' if header.is_nominal else 'a'} map of {header.febs} "
+            "boards stands in",
             offset=run.begin,
         )
     elif not header.is_nominal:
@@ -312,7 +324,40 @@ def _link(gates: _Columns, febs: _Columns) -> None:
     gates["first_feb"] = np.cumsum(per_gate) - per_gate
 
 
-def _flag(gates: _Columns, groups: _Columns, febs: _Columns) -> None:
+def _trim_lost(frames: _Columns, groups: _Columns) -> npt.NDArray[np.bool_]:
+    """Take lost ranges in front of the first frame out of their groups; tell which had one."""
+    trimmed = np.zeros(len(groups), np.bool_)
+    for row in np.flatnonzero(groups["flags"] & GROUP_LOST).tolist():
+        group = groups[row]
+        first = int(group["first_frame"])
+        lost = frames["kind"][first : first + int(group["n_frames"])] == LOST
+        leading = int(np.argmin(lost)) if not lost.all() else 0
+        if leading:
+            trimmed[row] = True
+            group["first_frame"] += leading
+            group["n_frames"] -= leading
+            group["begin"] = frames["offset"][first + leading]
+        if lost.sum() == leading:
+            group["flags"] &= ~np.uint8(GROUP_LOST)
+    return trimmed
+
+
+def _flag(
+    gates: _Columns, groups: _Columns, trimmed: npt.NDArray[np.bool_], febs: _Columns
+) -> None:
+    """Set INCOMPLETE and DAMAGED; lost bytes before a complete gate are not of this gate."""
     incomplete = (febs["flags"] & FEB_INCOMPLETE) != 0
     gates["flags"][febs["gate"][incomplete]] |= GateFlag.INCOMPLETE.value
-    gates["flags"][(groups["flags"] & (GROUP_LOST | GROUP_DAMAGED)) != 0] |= GateFlag.DAMAGED.value
+    lacks = (gates["flags"] & GateFlag.INCOMPLETE) != 0
+    damaged = (groups["flags"] & (GROUP_LOST | GROUP_DAMAGED)) != 0
+    gates["flags"][damaged | (trimmed & lacks)] |= GateFlag.DAMAGED.value
+
+
+def _seen_boards(stretch: Stretch) -> list[int]:
+    """Keys of the boards whose FPGA frame stands in at least half of the gates."""
+    frames = stretch.frames
+    source = frames["source"][(frames["kind"] == FPGA) & (frames["flags"] & CRC_BAD == 0)]
+    keys, counts = np.unique(board_key_of(source), return_counts=True)
+    n_gates = int(np.sum(stretch.groups["closed_by"] == BY_HEADER))
+    found: list[int] = keys[2 * counts >= max(n_gates, 1)].tolist()
+    return found

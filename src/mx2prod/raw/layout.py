@@ -6,6 +6,7 @@ source ids big endian.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,6 +127,13 @@ def board_key(crate: int, croc: int, channel: int, feb: int) -> int:
     return crate << 10 | croc << 6 | channel << 4 | feb
 
 
+def board_key_of(source: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
+    """Board keys of source ids; same shape."""
+    wide = source.astype(np.int64)
+    key: npt.NDArray[np.int64] = (wide >> 14 & 1) << 10 | (wide >> 3 & 0x3FF)
+    return key
+
+
 @dataclass(frozen=True)
 class Chain:
     """One CROC-E channel of the run header and its configuration register."""
@@ -182,6 +190,17 @@ class RunHeader:
         return cls(
             tuple(Chain(*address, 0x9000 | febs) for address, febs in NOMINAL_CHAINS.items()),
             assumed,
+        )
+
+    @classmethod
+    def of_boards(cls, keys: Iterable[int]) -> RunHeader:
+        """Make a map that has these boards; FEB addresses count from 1 on each chain."""
+        febs: dict[tuple[int, int, int], int] = {}
+        for key in keys:
+            chain = (key >> 10, key >> 6 & 15, key >> 4 & 3)
+            febs[chain] = max(febs.get(chain, 0), key & 15)
+        return cls(
+            tuple(Chain(*address, 0x9000 | febs[address]) for address in sorted(febs)), assumed=True
         )
 
     @property
