@@ -19,6 +19,8 @@ from tests.raw.surgery import DAQ_HEADER, RUN_HEADER, gates_of
 
 BASE = Path(__file__).parents[1] / "data" / "raw"
 BASES = ["p03_numib_small", "p04_numip_small", "p05_independent_push", "p08_many_hits"]
+MAP_BYTES = 60
+"""Magic and chain map of a run header; no other byte of the file repeats what they say."""
 NOT_TO_BE_USED = GateFlag.INCOMPLETE | GateFlag.DAMAGED | GateFlag.WRAPPED | GateFlag.ASIDE
 
 
@@ -122,7 +124,8 @@ def check(path: Path, original: bytes, mutant: Mutant) -> None:
         for gate, kept in enumerate(intact):
             assert not kept or content[gate] in frames, f"gate invented: {mutant.log}"
         offsets = set(scan.gates["offset"][used].tolist())
-        for span in spans(original):
+        map_is_known = np.array_equal(mutant.origin[:MAP_BYTES], np.arange(MAP_BYTES))
+        for span in spans(original) if map_is_known else ():
             if untouched(mutant, span):
                 start = int(np.flatnonzero(mutant.origin == span[0])[0])
                 assert start in offsets, f"gate at {start} lost: {mutant.log}"

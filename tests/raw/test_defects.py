@@ -163,6 +163,13 @@ def test_damaged_run_header_takes_the_boards_seen(base: bytes, write: Write) -> 
     assert (info.gates, info.intact_gates, info.febs, info.chains) == (6, 6, 5, 3)
 
 
+def test_run_header_that_lacks_bytes(base: bytes, write: Write) -> None:
+    info = write(base[:300] + base[303:])
+    fault = next(fault for fault in info.faults if fault.kind == "no_run_header")
+    assert "cut to 489 of 492 bytes" in fault.detail
+    assert (info.intact_gates, info.febs) == (6, 5)
+
+
 def test_missing_gate_is_a_gap(base: bytes, write: Write) -> None:
     gates = gates_of(base)
     info = write(base[:RUN_HEADER] + b"".join(gates[:2] + gates[3:]) + pieces(base)[-1].data)

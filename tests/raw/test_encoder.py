@@ -101,6 +101,8 @@ def test_run_header(raw_path: Any) -> None:
     header = RunHeader.parse(data)
     assert header.encode() == data
     assert (header.febs, header.is_nominal) == (5, False)
+    with pytest.raises(ValueError, match="cut to 491 of 492 bytes"):
+        RunHeader.parse(data[:-1])
     with pytest.raises(ValueError, match="lists 241 words"):
         RunHeader.parse(patch(data, 8, (241).to_bytes(4, "little")))
 

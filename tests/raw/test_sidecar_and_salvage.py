@@ -180,7 +180,6 @@ def test_finding_as_text_and_data() -> None:
         Kind.CRC_ERROR, Severity.ERROR, "text", offset=9, gate=2, crate=0, croc=1, channel=2, feb=3
     )
     assert str(fault) == "error crc_error at byte 9, gate 2, crate 0 CROC-E 1 channel 2 FEB 3: text"
-    assert list(fault.as_dict()) == [
-        "kind", "severity", "offset", "length", "gate", "crate", "croc", "channel", "feb", "hit", "detail",
-    ]  # fmt: skip
+    members = "kind severity offset length gate crate croc channel feb hit detail"
+    assert list(fault.as_dict()) == members.split()
     assert str(Fault(Kind.EMPTY, Severity.ERROR, "text")) == "error empty: text"

@@ -174,8 +174,11 @@ class Examiner:
         if run.header.assumed:
             run.header = _assumed_header(stretch)
         yield from _run_header_faults(run)
-        if not run.header.assumed or run.error:
-            self.totals.bytes_decoded += RUN_HEADER_BYTES
+        self.totals.bytes_lost += run.lost_before
+        if run.error:
+            self.totals.bytes_lost += run.header_bytes
+        else:
+            self.totals.bytes_decoded += run.header_bytes
 
     def _second_run(self, run: Run) -> Iterator[Fault]:
         previous = self.runs[-1]

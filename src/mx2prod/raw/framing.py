@@ -18,10 +18,11 @@ from mx2prod.raw.framing_kernels import (
     N_STAMPS,
     OPAQUE,
     RUN_HEADER,
+    resynchronise,
     software_frame,
     walk,
 )
-from mx2prod.raw.layout import RUN_HEADER_BYTES, RunHeader
+from mx2prod.raw.layout import MAX_FRAME_BYTES, RUN_HEADER_BYTES, RunHeader
 from mx2prod.raw.source import RawSource
 
 DEFAULT_CHUNK_BYTES = 4 << 20
@@ -40,14 +41,25 @@ class Run:
     begin : int
         Byte offset of its run header, or of its first frame without one.
     header : RunHeader
+    header_bytes : int
+        Bytes that it takes; 0 without one.
     error : str
-        Why the run header cannot be used; the nominal map stands in then.
+        Why the run header cannot be used; another map stands in then.
+    lost_before : int
+        Bytes of a broken run header right before this one.
     """
 
     index: int
     begin: int
     header: RunHeader
+    header_bytes: int = 0
     error: str = ""
+    lost_before: int = 0
+
+    @property
+    def first_frame(self) -> int:
+        """Byte offset of the first frame after the run header."""
+        return self.begin + self.header_bytes
 
 
 @dataclass
@@ -95,7 +107,7 @@ class Walker:
     def stretches(self) -> Iterator[Stretch]:
         """Walk the whole file; the arrays of a stretch are valid until the next one."""
         run = self._start_run(0, 0)
-        position = self._after_header(run)
+        position = run.first_frame
         while True:
             self._source.require_unchanged()
             stretch, reason = self._walk(run, position)
@@ -104,8 +116,9 @@ class Walker:
                 nothing_before = run.index == 0 and run.header.assumed and not _has_frames(stretch)
                 following = self._start_run(run.index + (not nothing_before), position)
                 if nothing_before:
+                    following.lost_before = run.lost_before + run.header_bytes
                     stretch.run = following
-                run, position = following, self._after_header(following)
+                run, position = following, following.first_frame
                 stretch.at_end = position >= self._source.size
             yield stretch
             self._source.release(stretch.begin, stretch.end)
@@ -147,15 +160,21 @@ class Walker:
         buffer = self._source.buffer
         if software_frame(buffer, position, self._source.size) != RUN_HEADER:
             return Run(index, position, RunHeader.nominal(assumed=True))
+        length = self._run_header_length(position)
         try:
-            header = RunHeader.parse(buffer[position : position + RUN_HEADER_BYTES])
+            header = RunHeader.parse(buffer[position : position + length])
         except ValueError as error:
-            return Run(index, position, RunHeader.nominal(assumed=True), str(error))
-        return Run(index, position, header)
+            return Run(index, position, RunHeader.nominal(assumed=True), length, str(error))
+        return Run(index, position, header, length)
 
-    def _after_header(self, run: Run) -> int:
-        has_header = not run.header.assumed or run.error
-        return run.begin + (RUN_HEADER_BYTES if has_header else 0)
+    def _run_header_length(self, position: int) -> int:
+        """Bytes up to the first frame, if bytes are missing in the run header; else 492."""
+        buffer, end = self._source.buffer, position + RUN_HEADER_BYTES
+        limit = min(self._source.size, end + MAX_FRAME_BYTES)
+        if resynchronise(buffer, end, limit) == end:
+            return RUN_HEADER_BYTES
+        found = int(resynchronise(buffer, position + 8, limit))
+        return min(found - position, RUN_HEADER_BYTES)
 
 
 def _has_frames(stretch: Stretch) -> bool:

@@ -171,9 +171,12 @@ class RunHeader:
         Raises
         ------
         ValueError
-            If the count of words is negative, odd, or larger than the header has room for.
+            If bytes are missing, or the count of words is negative, odd, or larger than the header
+            has room for.
         """
         raw = bytes(data)
+        if len(raw) != RUN_HEADER_BYTES:
+            raise ValueError(f"the run header is cut to {len(raw)} of {RUN_HEADER_BYTES} bytes")
         count = int.from_bytes(raw[8:12], "little", signed=True)
         if not 0 <= count <= 240 or count % 2:
             raise ValueError(f"run header lists {count} words, expected an even number in 0..240")

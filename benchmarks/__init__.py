@@ -1,0 +1,1 @@
+"""Benchmarks: ours beside peers in the same run, as ratios (``make bench``, ``make figures``)."""
