@@ -170,6 +170,19 @@ def test_run_header_that_lacks_bytes(base: bytes, write: Write) -> None:
     assert (info.intact_gates, info.febs) == (6, 5)
 
 
+@pytest.mark.parametrize("lead", [[8], [8] * 3000, [400], [100, 9]])
+def test_broken_run_headers_before_a_good_one(base: bytes, write: Write, lead: list[int]) -> None:
+    info = write(b"".join(base[:length] for length in lead) + base)
+    assert kinds(info, "error") == {"bytes_lost"}
+    assert (info.intact_gates, info.bytes_lost) == (6, sum(lead))
+
+
+def test_second_run_of_a_header_alone(base: bytes, write: Write) -> None:
+    info = write(base + base[:RUN_HEADER])
+    assert kinds(info, "error") == {"second_run"}
+    assert info.gates == 6
+
+
 def test_missing_gate_is_a_gap(base: bytes, write: Write) -> None:
     gates = gates_of(base)
     info = write(base[:RUN_HEADER] + b"".join(gates[:2] + gates[3:]) + pieces(base)[-1].data)

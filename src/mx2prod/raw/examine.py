@@ -273,6 +273,14 @@ def _assumed_header(stretch: Stretch) -> RunHeader:
 
 
 def _run_header_faults(run: Run) -> Iterator[Fault]:
+    if run.lost_before:
+        yield Fault(
+            Kind.BYTES_LOST,
+            Severity.ERROR,
+            f"a run header cut to {run.lost_before} bytes, with another one right behind it",
+            offset=run.begin - run.lost_before,
+            length=run.lost_before,
+        )
     header = run.header
     if header.assumed:
         reason = run.error or "the first frame is not a run header"

@@ -16,7 +16,6 @@ from mx2prod.raw.framing_kernels import (
     GROUP_DTYPE,
     LOST,
     N_STAMPS,
-    OPAQUE,
     RUN_HEADER,
     resynchronise,
     software_frame,
@@ -73,8 +72,6 @@ class Stretch:
         Byte range.
     frames : ndarray of FRAME_DTYPE
     groups : ndarray of GROUP_DTYPE
-    at_end : bool
-        True for the last stretch of the file.
     """
 
     run: Run
@@ -82,7 +79,6 @@ class Stretch:
     end: int
     frames: npt.NDArray[np.void]
     groups: npt.NDArray[np.void]
-    at_end: bool
 
 
 class Walker:
@@ -107,22 +103,20 @@ class Walker:
     def stretches(self) -> Iterator[Stretch]:
         """Walk the whole file; the arrays of a stretch are valid until the next one."""
         run = self._start_run(0, 0)
-        position = run.first_frame
+        position, is_first = run.first_frame, True
         while True:
             self._source.require_unchanged()
             stretch, reason = self._walk(run, position)
             position = stretch.end
             if reason == AT_RUN_HEADER:
-                nothing_before = run.index == 0 and run.header.assumed and not _has_frames(stretch)
-                following = self._start_run(run.index + (not nothing_before), position)
-                if nothing_before:
-                    following.lost_before = run.lost_before + run.header_bytes
-                    stretch.run = following
-                run, position = following, following.first_frame
-                stretch.at_end = position >= self._source.size
+                only_junk = is_first and not run.header_bytes and not _has_frames(stretch)
+                run = self._start_run(run.index + (not only_junk), position)
+                position = run.first_frame
+                stretch.run = run if only_junk else stretch.run
             yield stretch
             self._source.release(stretch.begin, stretch.end)
-            if reason == AT_END or position >= self._source.size:
+            is_first = False
+            if reason == AT_END:
                 return
 
     def one_gate(self, run: Run, begin: int, end: int) -> Stretch:
@@ -148,7 +142,7 @@ class Walker:
             self._frames = np.empty(2 * len(self._frames), FRAME_DTYPE)
             self._groups = np.empty(2 * len(self._groups), GROUP_DTYPE)
         frames, groups = self._frames[:n_frames], self._groups[:n_groups]
-        return Stretch(run, begin, end, frames, groups, end >= stop), reason
+        return Stretch(run, begin, end, frames, groups), reason
 
     def _advance_serial(self, used: int) -> None:
         self._serial += used + 1
@@ -157,15 +151,17 @@ class Walker:
             self._serial = 1
 
     def _start_run(self, index: int, position: int) -> Run:
-        buffer = self._source.buffer
-        if software_frame(buffer, position, self._source.size) != RUN_HEADER:
-            return Run(index, position, RunHeader.nominal(assumed=True))
-        length = self._run_header_length(position)
-        try:
-            header = RunHeader.parse(buffer[position : position + length])
-        except ValueError as error:
-            return Run(index, position, RunHeader.nominal(assumed=True), length, str(error))
-        return Run(index, position, header, length)
+        """Read the run header at a position; skip broken ones right before a good one."""
+        buffer, size, lost = self._source.buffer, self._source.size, 0
+        error = ""
+        while software_frame(buffer, position, size) == RUN_HEADER:
+            length = self._run_header_length(position)
+            try:
+                header = RunHeader.parse(buffer[position : position + length])
+                return Run(index, position, header, length, lost_before=lost)
+            except ValueError as problem:
+                error, lost, position = str(problem), lost + length, position + length
+        return Run(index, position - lost, RunHeader.nominal(assumed=True), lost, error)
 
     def _run_header_length(self, position: int) -> int:
         """Bytes up to the first frame, if bytes are missing in the run header; else 492."""
@@ -179,6 +175,3 @@ class Walker:
 
 def _has_frames(stretch: Stretch) -> bool:
     return bool(np.any(stretch.frames["kind"] != LOST))
-
-
-__all__ = ["DEFAULT_CHUNK_BYTES", "OPAQUE", "Run", "Stretch", "Walker"]
