@@ -183,6 +183,22 @@ def test_second_run_of_a_header_alone(base: bytes, write: Write) -> None:
     assert info.gates == 6
 
 
+def test_header_without_frames_is_one_finding(base: bytes, write: Write) -> None:
+    sentinel = pieces(base)[-1]
+    header = patch(pieces(base)[-2].data, 32, b"\x07")
+    info = write(base[: sentinel.offset] + header + sentinel.data)
+    missing = [f for f in info.faults if f.kind == "feb_missing" and f.severity == "warning"]
+    assert [fault.detail for fault in missing] == ["no frame of any of the 5 boards in the gate"]
+    assert (info.gates, info.intact_gates) == (7, 6)
+
+
+def test_daq_header_that_lacks_bytes(base: bytes, write: Write) -> None:
+    at = header_offset(base, 3) + 30
+    info = write(base[:at] + base[at + 5 :])
+    assert {"bytes_lost", "no_daq_header"} <= kinds(info, "error")
+    assert (info.gates, info.intact_gates, info.bytes_lost) == (5, 5, DAQ_HEADER - 5)
+
+
 def test_missing_gate_is_a_gap(base: bytes, write: Write) -> None:
     gates = gates_of(base)
     info = write(base[:RUN_HEADER] + b"".join(gates[:2] + gates[3:]) + pieces(base)[-1].data)

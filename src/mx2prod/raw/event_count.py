@@ -88,16 +88,14 @@ class EventCounts:
     def _around(
         self, frames: _Columns, groups: _Columns, gates: _Columns, rows: _Counts, gate: int
     ) -> list[_Gate]:
-        """Gates to compare frames before gate ``gate`` with: two before, else two after it."""
-        found = [
-            self._gate(frames, groups, gates, rows, index)
-            for index in range(max(0, gate - 2), min(gate, len(gates)))
-        ]
-        found = [*self._last, *found][-2:]
+        """Gates to compare frames before gate ``gate`` with: two before it, else one after it."""
+        earlier = range(max(0, gate - 2), min(gate, len(gates)))
+        found = [*self._last, *(self._gate(frames, groups, gates, rows, i) for i in earlier)]
         if found:
-            return found
-        following = range(gate + 1, min(gate + 3, len(gates)))
-        return [self._gate(frames, groups, gates, rows, index) for index in following]
+            return found[-2:]
+        undamaged = np.flatnonzero(groups["flags"][rows] == 0)
+        following = undamaged[undamaged > gate][:1].tolist()
+        return [self._gate(frames, groups, gates, rows, i) for i in following]
 
     def _return_tail(
         self, frames: _Columns, groups: _Columns, row: int, around: list[_Gate]
@@ -116,6 +114,7 @@ class EventCounts:
             group["n_frames"] -= moved
             following["first_frame"] -= moved
             following["n_frames"] += moved
+            following["flags"] |= group["flags"]
 
     def _check_jump(
         self, frames: _Columns, groups: _Columns, gates: _Columns, rows: _Counts, gate: int

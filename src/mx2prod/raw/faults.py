@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Severity(StrEnum):
@@ -50,8 +49,7 @@ NO_GATE_KINDS = frozenset({Kind.NOT_RAW, Kind.EMPTY, Kind.NO_GATES})
 """Findings of a file from which no gate is to be had."""
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """One finding.
 
     Attributes

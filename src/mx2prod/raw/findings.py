@@ -39,6 +39,7 @@ from mx2prod.raw.layout import (
 
 _Columns = npt.NDArray[np.void]
 _Bytes = npt.NDArray[np.uint8]
+_ABSENT = FebFlag.ABSENT | FebFlag.NO_DISCRIMINATOR | FebFlag.NO_FPGA | FebFlag.ADC_INCOMPLETE
 _WORTH_A_FINDING = CRC_BAD | STATUS_BAD | UNKNOWN | MALFORMED | MANY_HITS
 _CHAIN_MASK = 0x5F80
 """Crate, CROC-E and channel bits of a source id."""
@@ -100,9 +101,21 @@ def _judge(buffer: _Bytes, frame: np.void) -> tuple[Kind, Severity, str]:
 
 
 def board_faults(febs: _Columns, gates: _Columns) -> Iterator[Fault]:
-    """Yield one finding per gate and board that lacks frames or does not answer."""
+    """Yield one finding per gate and board that lacks frames or does not answer.
+
+    A gate without any frame gives one finding for all its boards.
+    """
+    absent = np.bincount(febs["gate"][febs["flags"] == _ABSENT], minlength=len(gates))
+    empty = (absent == gates["n_febs"]) & (absent > 1)
+    for row in np.flatnonzero(empty):
+        yield Fault(
+            Kind.FEB_MISSING,
+            Severity.WARNING,
+            f"no frame of any of the {int(absent[row])} boards in the gate",
+            gate=int(gates["gate"][row]),
+        )
     missing = (febs["flags"] & FEB_INCOMPLETE) != 0
-    for row in np.flatnonzero(missing & ~_explained_by_opaque(febs)):
+    for row in np.flatnonzero(missing & ~_explained_by_opaque(febs) & ~empty[febs["gate"]]):
         feb = febs[row]
         no_answer = bool(feb["flags"] & FebFlag.NO_ANSWER)
         yield Fault(

@@ -150,6 +150,22 @@ def resynchronise(buffer: Any, position: int, size: int) -> Any:
 
 
 @njit(types.intp(BYTES, types.intp, types.intp), nogil=True, cache=True)
+def _end_of_header(buffer: Any, position: int, size: int) -> Any:
+    """End of the DAQ header or sentinel at a position; sooner if bytes are missing in it.
+
+    A software frame has no CRC.  When no good frame follows it, but one begins inside it, it is
+    cut, and taking its full length would spoil the first frame of the next gate.
+    """
+    end = position + DAQ_HEADER_BYTES
+    if end == size or software_frame(buffer, end, size) != OPAQUE:
+        return end
+    length = feb_frame_length(buffer, end, size)
+    if length > 0 and frame_crc_is_good(buffer, end, length):
+        return end
+    return min(end, resynchronise(buffer, position + 8, min(size, end + MAX_FRAME_BYTES)))
+
+
+@njit(types.intp(BYTES, types.intp, types.intp), nogil=True, cache=True)
 def _discriminator_flags(buffer: Any, position: int, length: int) -> Any:
     """Read the hit counts of a discriminator frame and check length and records."""
     d1, d2 = types.intp(buffer[position + 20]), types.intp(buffer[position + 21])
@@ -337,6 +353,14 @@ def walk(
         if n_frames + 2 > frames.size or n_groups + 2 > groups.size:
             return first_frame, n_groups, begin, AT_CAPACITY
         kind = software_frame(buffer, position, size)
+        if kind == DAQ_HEADER or kind == SENTINEL:
+            found = _end_of_header(buffer, position, size)
+            if found < position + DAQ_HEADER_BYTES:
+                _put(frames, n_frames, position, found - position, LOST, n_groups)
+                n_frames += 1
+                flags |= GROUP_LOST
+                position = found
+                continue
         if kind == OPAQUE:
             length = feb_frame_length(buffer, position, size)
             good = length > 0 and frame_crc_is_good(buffer, position, length)
