@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
 from tests.tiers import (  # noqa: F401  # hooks, found by pytest in this module
     pytest_addoption,
     pytest_collection_modifyitems,

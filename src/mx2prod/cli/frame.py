@@ -125,22 +125,19 @@ def start_logging(*, quiet: bool, verbose: bool, path: Path | None) -> None:
     OutputError
         If the log file cannot be opened.
     """
-    level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING
+    for old in list(log.handlers):
+        log.removeHandler(old)
+        old.close()
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
     screen = logging.StreamHandler(sys.stderr)
-    screen.setLevel(level)
+    screen.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING)
     screen.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    handlers: list[logging.Handler] = [screen]
+    log.addHandler(screen)
     if path is not None:
         try:
             record = logging.FileHandler(path, encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{path}: log cannot be opened: {error.strerror}") from error
         record.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        handlers.append(record)
-    for old in list(log.handlers):
-        log.removeHandler(old)
-        old.close()
-    log.setLevel(logging.DEBUG)
-    log.propagate = False
-    for handler in handlers:
-        log.addHandler(handler)
+        log.addHandler(record)

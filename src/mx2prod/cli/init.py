@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mx2prod.cli.frame import Frame, pass_frame
-from mx2prod.core.workspace import FILE, write_workspace
+from mx2prod.core.workspace import write_workspace
 
 
 @click.command("init")
@@ -17,7 +17,7 @@ from mx2prod.core.workspace import FILE, write_workspace
 @pass_frame
 def command(frame: Frame, folder: Path, name: str, *, dry_run: bool) -> None:
     """Write an embedded workspace (SQLite files and folders) into FOLDER."""
-    path = folder / FILE if dry_run else write_workspace(folder, name)
+    path = write_workspace(folder, name, dry_run=dry_run)
     verb = "would write" if dry_run else "wrote"
     frame.emit(
         {"workspace": str(folder.resolve()), "settings": str(path.resolve()), "dry_run": dry_run},

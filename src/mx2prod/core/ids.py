@@ -31,7 +31,8 @@ SUFFIX_BY_TIER = {
 
 FILE_NAME = re.compile(
     r"^TS1_(?P<run>\d{8})_(?P<subrun>\d{4})_(?P<stream>[a-z]{5})"
-    r"_v09_(?P<stamp>\d{10})(?:-(?P<attempt>[a-z2-7]{6}))?_(?P<suffix>[A-Za-z0-9]+\.\w+)$"
+    r"_v09_(?P<stamp>\d{10})(?:-(?P<attempt>[a-z2-7]{6}))?_(?P<suffix>[A-Za-z0-9]+\.\w+)\Z",
+    re.ASCII,
 )
 """The one pattern of Mx2 file names (rulings, section 2)."""
 

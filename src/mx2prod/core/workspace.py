@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mx2prod.core.errors import ConfigError
-from mx2prod.core.files import write_text
+from mx2prod.core.files import refuse_existing, write_text
 from mx2prod.core.ids import NAMESPACE, SUFFIX_BY_TIER
 from mx2prod.core.suggest import nearest
 
@@ -192,16 +192,21 @@ def _describe_one(item: dict[str, Any], model: type[BaseModel]) -> str:
 
 
 def _keys_at(model: type[BaseModel], parents: list[str | int]) -> list[str]:
-    for parent in parents:
+    """Keys of the table that the parents lead to; a table of named tables takes two of them."""
+    names = iter(parents)
+    for parent in names:
         field = model.model_fields.get(str(parent))
         annotation = field.annotation if field else None
+        if get_origin(annotation) is dict:
+            annotation = get_args(annotation)[1]
+            next(names, None)
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation
     return list(model.model_fields)
 
 
-TEMPLATE = '''\
+TEMPLATE = """\
 # Workspace of mx2prod.  Unknown keys are errors; relative paths start at this folder.
 
 [workspace]
@@ -262,11 +267,13 @@ sup-digits = "SupDigits.root"
 reco = "RecoData.root"
 dst = "DST.root"
 rock-muons = "RockMuonData.root"
-'''
+"""
 
 
-def write_workspace(root: Path, name: str) -> Path:
+def write_workspace(root: Path, name: str, *, dry_run: bool = False) -> Path:
     """Write a new embedded workspace; return the path of its ``mx2.toml``.
+
+    With ``dry_run`` everything is checked and nothing is written.
 
     Raises
     ------
@@ -278,5 +285,7 @@ def write_workspace(root: Path, name: str) -> Path:
     if not name or any(character in name for character in '"\\') or not name.isprintable():
         raise ConfigError(f"{name!r} cannot be the name of a workspace")
     path = root / FILE
-    write_text(path, TEMPLATE.format(name=name))
+    refuse_existing(path)
+    if not dry_run:
+        write_text(path, TEMPLATE.format(name=name))
     return path

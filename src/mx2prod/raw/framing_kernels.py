@@ -353,7 +353,7 @@ def walk(
         if n_frames + 2 > frames.size or n_groups + 2 > groups.size:
             return first_frame, n_groups, begin, AT_CAPACITY
         kind = software_frame(buffer, position, size)
-        if kind == DAQ_HEADER or kind == SENTINEL:
+        if kind in (DAQ_HEADER, SENTINEL):
             found = _end_of_header(buffer, position, size)
             if found < position + DAQ_HEADER_BYTES:
                 _put(frames, n_frames, position, found - position, LOST, n_groups)

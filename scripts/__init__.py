@@ -1,0 +1,1 @@
+"""What the Makefile, the tests and the documentation site need; no part of the package."""
