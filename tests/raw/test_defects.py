@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mx2prod import raw
@@ -373,3 +374,29 @@ def test_daq_header_bytes_are_those_of_the_layout() -> None:
     from mx2prod.raw import layout
 
     assert (layout.DAQ_HEADER_BYTES, layout.RUN_HEADER_BYTES) == (DAQ_HEADER, RUN_HEADER)
+
+
+def flip_is_noticed(data: bytes, offset: int, bit: int, write: Write) -> bool:
+    """Does a flipped bit of a front-end frame give a finding and spoil its gate?"""
+    info = write(patch(data, offset, bytes([data[offset] ^ 1 << bit])))
+    return bool(kinds(info, "error")) and info.intact_gates < 6
+
+
+def random_flips(data: bytes, count: int) -> list[tuple[int, int]]:
+    """Bits of front-end frames, the same in every run."""
+    generator = np.random.default_rng(17)
+    inside = [p for p in pieces(data) if p.kind in ("adc", "discriminator", "fpga")]
+    offsets = np.concatenate([np.arange(p.offset, p.offset + len(p.data)) for p in inside])
+    chosen = generator.choice(offsets, count).tolist()
+    return list(zip(chosen, generator.integers(0, 8, count).tolist(), strict=True))
+
+
+def test_flipped_bits_of_frames_are_noticed(base: bytes, write: Write) -> None:
+    for offset, bit in random_flips(base, 300):
+        assert flip_is_noticed(base, offset, bit, write), (offset, bit)
+
+
+@pytest.mark.slow
+def test_ten_thousand_flipped_bits_are_noticed(base: bytes, write: Write) -> None:
+    for offset, bit in random_flips(base, 10_000):
+        assert flip_is_noticed(base, offset, bit, write), (offset, bit)

@@ -45,19 +45,9 @@ def _with_detector(function: Callable[..., None]) -> Callable[..., None]:
 
 def _load(frame: Frame, geometry: str | None, plex: str | None) -> Detector:
     from mx2prod.detector import load_detector
-    from mx2prod.detector.versions import is_path
 
-    workspace = frame.workspace
-    settings = workspace.settings.detector
-
-    def of_workspace(name: str) -> str:
-        return str(workspace.root / name) if is_path(name) else name
-
-    return load_detector(
-        geometry or of_workspace(settings.geometry),
-        plex or of_workspace(settings.plex),
-        of_workspace(settings.fibres),
-    )
+    settings = frame.workspace.settings.detector
+    return load_detector(geometry or settings.geometry, plex or settings.plex, settings.fibres)
 
 
 def _filter_option(name: str, meaning: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

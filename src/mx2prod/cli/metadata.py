@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mx2prod.metadata import Context, MadeRecord, Problem
+    from mx2prod.metadata.schema import Schema
 
 _FILE = click.Path(path_type=Path)
 FINDINGS = 3
@@ -46,7 +47,7 @@ def make(
     """
     if raw is not None and len(files) > 1:
         raise UsageError("--raw belongs to one digit file: give one file at a time")
-    done = [_make_one(path, out, raw, dry_run=dry_run) for path in files]
+    done = [_make_one(path, out, raw, _schema(frame), dry_run=dry_run) for path in files]
     frame.emit([item.as_dict() for item in done], lambda: _show_made(frame, done, out))
     _exit_with(done)
 
@@ -73,7 +74,7 @@ def check(
 
     Exit code 0: clean, or warnings only; 3: errors, listed; 2: a record cannot be read.
     """
-    done = _check_all(records, no_bytes=no_bytes, read_back=read_back)
+    done = _check_all(records, _schema(frame), no_bytes=no_bytes, read_back=read_back)
     frame.emit([item.as_dict() for item in done], lambda: _show_checked(done, show_all=show_all))
     _exit_with(done)
 
@@ -119,11 +120,13 @@ class Outcome:
         return {**document, **self.extra}
 
 
-def _make_one(path: Path, out: Path | None, raw: Path | None, *, dry_run: bool) -> Outcome:
+def _make_one(
+    path: Path, out: Path | None, raw: Path | None, schema: Schema, *, dry_run: bool
+) -> Outcome:
     from mx2prod.metadata import make_record
 
     try:
-        made = make_record(path, raw=raw)
+        made = make_record(path, raw=raw, schema=schema)
         written = _write(made, out, dry_run=dry_run) if out is not None else None
     except Mx2Error as error:
         return Outcome(path, error=error, extra={"record": None, "written": None})
@@ -159,7 +162,16 @@ def _show_made(frame: Frame, done: Sequence[Outcome], out: Path | None) -> None:
             frame.say(f"{item.path.name}: {problem}")
 
 
-def _check_all(paths: Sequence[Path], *, no_bytes: bool, read_back: bool) -> list[Outcome]:
+def _schema(frame: Frame) -> Schema:
+    """Rule table with the file name suffixes of the workspace."""
+    from mx2prod.metadata import load_schema
+
+    return load_schema().with_suffixes(frame.workspace.settings.names.suffix)
+
+
+def _check_all(
+    paths: Sequence[Path], schema: Schema, *, no_bytes: bool, read_back: bool
+) -> list[Outcome]:
     from mx2prod.metadata import Context, RecordsInMemory, check_records
 
     done = [Outcome(path) for path in paths]
@@ -175,7 +187,8 @@ def _check_all(paths: Sequence[Path], *, no_bytes: bool, read_back: bool) -> lis
         sources.append((item, None if no_bytes else data_file))
     known = RecordsInMemory(value for value in values if isinstance(value, dict))
     contexts: list[Context] = [
-        Context(data_file=data_file, records=known, read_back=read_back) for _, data_file in sources
+        Context(schema=schema, data_file=data_file, records=known, read_back=read_back)
+        for _, data_file in sources
     ]
     for (item, _), problems in zip(sources, check_records(values, contexts), strict=True):
         item.problems = problems

@@ -124,7 +124,7 @@ class Settings(_Section):
 
 
 class Workspace:
-    """A folder and its settings.
+    """A folder and its settings; table files in them are absolute paths.
 
     Attributes
     ----------
@@ -174,7 +174,18 @@ class Workspace:
             raise ConfigError(f"{path}: not TOML: {error}") from error
         except ValidationError as error:
             raise ConfigError(f"{path}: {describe(error, Settings)}") from error
-        return cls(root.resolve(), settings)
+        root = root.resolve()
+        tables = {
+            kind: str(root / name) if is_table_path(name) else name
+            for kind, name in settings.detector.model_dump().items()
+        }
+        detector = settings.detector.model_copy(update=tables)
+        return cls(root, settings.model_copy(update={"detector": detector}))
+
+
+def is_table_path(name: str) -> bool:
+    """Tell whether a table is named as a file (a ``/``, or ``.csv``) and not as a version."""
+    return "/" in name or name.endswith(".csv")
 
 
 def describe(error: ValidationError, model: type[BaseModel]) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mx2prod.core.canonical import sha256_of
 from mx2prod.core.errors import ConfigError
+from mx2prod.core.workspace import is_table_path
 from mx2prod.detector.electronics import Electronics
 from mx2prod.detector.hardware import HardwareMap
 from mx2prod.detector.plane_shape import PlaneShape
@@ -24,7 +25,6 @@ from mx2prod.detector.versions import (
     DEFAULT_GEOMETRY,
     DEFAULT_PLEX,
     OD_FRAMES_OF_GEOMETRY,
-    is_path,
     load_table,
 )
 
@@ -173,7 +173,7 @@ def load_detector(
     TableError
         If a table breaks its schema, or the tables do not fit together.
     """
-    if any(is_path(name) for name in (geometry, plex, fibres)):
+    if any(is_table_path(name) for name in (geometry, plex, fibres)):
         return _load(geometry, plex, fibres)
     return _load_known(geometry, plex, fibres)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from mx2prod.core.errors import InputFileError, UsageError
 from mx2prod.core.files import require_regular_file
 from mx2prod.core.suggest import nearest
+from mx2prod.core.workspace import is_table_path
 from mx2prod.detector import schemas, wiring
 from mx2prod.detector.table import NEXT_STEP, Schema, Table, parse_table
 
@@ -117,11 +118,6 @@ def version_names(kind: str | None = None) -> list[str]:
     return [name for name, entry in VERSIONS.items() if kind in (None, entry.schema.kind)]
 
 
-def is_path(name: str) -> bool:
-    """Whether a table is meant as a file and not as a version name."""
-    return "/" in name or name.endswith(".csv")
-
-
 def load_table(name: str, kind: str | None = None, *, sha256: str | None = None) -> Table:
     """Load a table by version name, or a file of one's own by path; check it as a whole.
 
@@ -148,7 +144,7 @@ def load_table(name: str, kind: str | None = None, *, sha256: str | None = None)
     TableError
         If the content is not as its schema and hash say.
     """
-    if is_path(name):
+    if is_table_path(name):
         if kind is None:
             raise UsageError(f"{name}: say which kind of table it is: {', '.join(_SCHEMAS)}")
         return _load_file(Path(name), _SCHEMAS[kind], sha256)

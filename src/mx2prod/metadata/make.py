@@ -24,6 +24,7 @@ from mx2prod.metadata.derive import (
 from mx2prod.metadata.job import Job
 from mx2prod.metadata.problems import Problem
 from mx2prod.metadata.records import read_record, record_path
+from mx2prod.metadata.schema import Schema, load_schema
 from mx2prod.metadata.view import RecordView
 from mx2prod.output.raw_digits import HEADER, RawDigits
 from mx2prod.output.root_reader import open_root, read_meta
@@ -47,7 +48,7 @@ class MadeRecord:
     problems: list[Problem]
 
 
-def make_record(path: Path, *, raw: Path | None = None) -> MadeRecord:
+def make_record(path: Path, *, raw: Path | None = None, schema: Schema | None = None) -> MadeRecord:
     """Derive and check the record of a raw file or a raw-digit file.
 
     Parameters
@@ -56,6 +57,8 @@ def make_record(path: Path, *, raw: Path | None = None) -> MadeRecord:
     raw : Path, optional
         Of a digit file: its raw file, or the record of that.  Default: the raw file beside it, or
         its record there.
+    schema : Schema, optional
+        Rule table, with the suffixes of a workspace; the shipped one if None.
 
     Returns
     -------
@@ -73,11 +76,11 @@ def make_record(path: Path, *, raw: Path | None = None) -> MadeRecord:
     name = FileName.parse(path.name)
     if name.is_raw:
         return _made_raw(path)
-    schema = Context().schema
+    schema = schema or load_schema()
     tier = schema.by_suffix.get(name.suffix)
     if tier is None or tier.letter != "D":
         raise UsageError(f"{path}: records are made of raw and of raw-digit files only")
-    return _made_digits(path, raw)
+    return _made_digits(path, raw, schema)
 
 
 def _made_raw(path: Path) -> MadeRecord:
@@ -87,7 +90,7 @@ def _made_raw(path: Path) -> MadeRecord:
     return MadeRecord(path, record, problems)
 
 
-def _made_digits(path: Path, raw: Path | None) -> MadeRecord:
+def _made_digits(path: Path, raw: Path | None, schema: Schema) -> MadeRecord:
     meta = read_meta(path)
     if meta.get("schema") != RawDigits.schema:
         raise UsageError(f"{path}: holds {meta.get('schema')!r}, expected {RawDigits.schema!r}")
@@ -100,7 +103,7 @@ def _made_digits(path: Path, raw: Path | None) -> MadeRecord:
     parent = _parent_record(path, source, raw)
     job = Job(int(started.timestamp()))
     record = digits_record(parent, _digit_facts(path), job, application=application)
-    context = Context(records=RecordsInMemory([parent]))
+    context = Context(schema=schema, records=RecordsInMemory([parent]))
     return MadeRecord(path, record, check_record(record, context))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
@@ -80,6 +80,16 @@ class Tier:
     declared: bool
 
 
+LETTER_BY_TIER_WORD = {
+    "raw-digits": "D",
+    "sup-digits": "D",
+    "reco": "F",
+    "dst": "T",
+    "rock-muons": "M",
+}
+"""Column of the field table by the tier word of command line and settings."""
+
+
 @dataclass(frozen=True)
 class Period:
     """A run period and the campaign word of its files (check X17)."""
@@ -149,6 +159,24 @@ class Schema:
     def by_suffix(self) -> dict[str, Tier]:
         """Tiers by file name suffix."""
         return {suffix: tier for tier in self.tiers.values() for suffix in tier.suffixes}
+
+    def with_suffixes(self, suffix_by_tier: Mapping[str, str]) -> Schema:
+        """Return the same table with the file name suffixes of a workspace (``names.suffix``).
+
+        Parameters
+        ----------
+        suffix_by_tier : mapping
+            Suffix by tier word of the command line; words of no file tier are ignored.
+        """
+        own: dict[str, tuple[str, ...]] = {}
+        for word, letter in LETTER_BY_TIER_WORD.items():
+            if word in suffix_by_tier:
+                own[letter] = (*own.get(letter, ()), suffix_by_tier[word])
+        tiers = {
+            letter: replace(tier, suffixes=own.get(letter, tier.suffixes))
+            for letter, tier in self.tiers.items()
+        }
+        return replace(self, tiers=tiers)
 
     def periods_of(self, runs: Iterable[int]) -> list[Period]:
         """Run periods that hold any of the runs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ def digits_record_of(
     stage: str,
     started: float,
     max_rss_bytes: int,
+    suffixes: Mapping[str, str],
 ) -> CheckedRecord:
     """Derive and check the record of a digit file that was just written.
 
@@ -81,6 +83,8 @@ def digits_record_of(
     started : float
         Start of the job, UTC seconds.
     max_rss_bytes : int
+    suffixes : mapping
+        File name suffix by tier word (``names.suffix`` of the workspace).
     """
     record = metadata.digits_record(
         parent.content,
@@ -100,7 +104,8 @@ def digits_record_of(
         application=metadata.Application(stage),
     )
     known = metadata.RecordsInMemory([parent.content])
-    context = metadata.Context(records=known, skipped_gates=0)
+    schema = metadata.load_schema().with_suffixes(suffixes)
+    context = metadata.Context(schema=schema, records=known, skipped_gates=0)
     return CheckedRecord(record, metadata.check_record(record, context))
 
 

@@ -152,6 +152,7 @@ def _write_record(work: FileWork, name: FileName, gates: GateSummary) -> Checked
         stage=job.stage.name,
         started=job.started.timestamp(),
         max_rss_bytes=peak_memory_bytes(),
+        suffixes=job.settings.names.suffix,
     )
     write_record(record, job.out)
     return record

@@ -15,7 +15,17 @@ import numpy.typing as npt
 
 from mx2prod.raw.columns import GateFlag
 from mx2prod.raw.faults import Fault, Kind, Severity
-from mx2prod.raw.framing_kernels import BY_HEADER, BY_REPEAT, CRC_BAD, OPAQUE
+from mx2prod.raw.framing_kernels import (
+    BY_HEADER,
+    BY_REPEAT,
+    CRC_BAD,
+    GROUP_DAMAGED,
+    GROUP_LOST,
+    LOST,
+    MALFORMED,
+    OPAQUE,
+    UNKNOWN,
+)
 from mx2prod.raw.layout import board_key_of
 
 _Columns = npt.NDArray[np.void]
@@ -63,14 +73,14 @@ class EventCounts:
         """
         gate_row = np.cumsum(groups["closed_by"] == BY_HEADER) - 1
         rows = np.flatnonzero(groups["closed_by"] == BY_HEADER)
-        for row in np.flatnonzero(groups["closed_by"] == BY_REPEAT).tolist():
-            around = self._around(frames, groups, gates, rows, int(gate_row[row]) + 1)
-            self._return_tail(frames, groups, row, around)
         numbers = gates["gate"].astype(np.int64)
         start = numbers[:1] - 1 if self.last_gate is None else [self.last_gate]
         before = np.concatenate([start, numbers[:-1]])
         for gate in np.flatnonzero(numbers != before[: len(numbers)] + 1).tolist():
             yield from self._check_jump(frames, groups, gates, rows, gate)
+        for row in np.flatnonzero(groups["closed_by"] == BY_REPEAT).tolist():
+            around = self._around(frames, groups, gates, rows, int(gate_row[row]) + 1)
+            self._return_tail(frames, groups, row, around)
         for gate in range(max(0, len(gates) - 2), len(gates)):
             self._remember(self._gate(frames, groups, gates, rows, gate))
 
@@ -114,7 +124,7 @@ class EventCounts:
             group["n_frames"] -= moved
             following["first_frame"] -= moved
             following["n_frames"] += moved
-            following["flags"] |= group["flags"]
+            following["flags"] |= _flags_of(own[boundary:])
 
     def _check_jump(
         self, frames: _Columns, groups: _Columns, gates: _Columns, rows: _Counts, gate: int
@@ -165,6 +175,13 @@ class EventCounts:
 def _frames_of(frames: _Columns, group: np.void) -> _Columns:
     first = int(group["first_frame"])
     return frames[first : first + int(group["n_frames"])]
+
+
+def _flags_of(frames: _Columns) -> int:
+    """Group flags that some frames give."""
+    damaged = np.any(frames["flags"] & (CRC_BAD | UNKNOWN | MALFORMED))
+    lost = np.any(frames["kind"] == LOST)
+    return (GROUP_DAMAGED if damaged else 0) | (GROUP_LOST if lost else 0)
 
 
 def _counts_gates(gates: list[_Gate]) -> bool:
