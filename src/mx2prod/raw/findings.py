@@ -19,7 +19,6 @@ from mx2prod.raw.framing_kernels import (
     LOST,
     MALFORMED,
     MANY_HITS,
-    SENTINEL,
     STATUS_BAD,
     TYPE_CLASS,
     UNKNOWN,
@@ -302,7 +301,8 @@ def _wrapped_chain(buffer: _Bytes, frames: _Columns, row: int) -> Address | None
     source = int(buffer[start + 6]) << 8 | int(buffer[start + 7])
     after, chain = frames[row + 1], source & _CHAIN_MASK
     ends_chain = after["kind"] == DAQ_HEADER or (after["source"] & _CHAIN_MASK) != chain
-    if not ends_chain or declared <= length or after["kind"] == SENTINEL:
+    same_gate = after["group"] == frames["group"][row]
+    if not ends_chain or not same_gate or declared <= length:
         return None
     group = frames[frames["group"] == frames["group"][row]]
     same_chain = (group["source"] & _CHAIN_MASK) == chain

@@ -119,9 +119,28 @@ def feb_frame_length(buffer: Any, position: int, size: int) -> Any:
     return length
 
 
+@njit(types.intp(BYTES, types.intp, types.intp), nogil=True, cache=True)
+def resynchronise(buffer: Any, position: int, size: int) -> Any:
+    """Rule 4: first position of a software frame or a CRC-good frame; ``size`` if there is none."""
+    while position + MIN_FRAME_BYTES <= size:
+        if software_frame(buffer, position, size) != OPAQUE:
+            return position
+        length = feb_frame_length(buffer, position, size)
+        if length > 0 and frame_crc_is_good(buffer, position, length):
+            return position
+        position += 1
+    return size
+
+
 @njit(boolean(BYTES, types.intp, types.intp, types.intp), nogil=True, cache=True)
 def _leads_to_good_frame(buffer: Any, position: int, length: int, size: int) -> Any:
-    """Rule 3: tell whether stepping by lengths from a frame with bad CRC reaches a good one."""
+    """Rule 3: tell whether stepping by lengths from a frame with bad CRC reaches a good one.
+
+    A frame inside of which a good one begins is cut, and its length says nothing.
+    """
+    end = position + length
+    if resynchronise(buffer, position + 1, min(size, end + MAX_FRAME_BYTES)) < end:
+        return False
     for _ in range(_LOOK_AHEAD):
         if TYPE_CLASS[buffer[position + 5]] == 0:
             return False
@@ -134,19 +153,6 @@ def _leads_to_good_frame(buffer: Any, position: int, length: int, size: int) -> 
         if frame_crc_is_good(buffer, position, length):
             return True
     return False
-
-
-@njit(types.intp(BYTES, types.intp, types.intp), nogil=True, cache=True)
-def resynchronise(buffer: Any, position: int, size: int) -> Any:
-    """Rule 4: first position of a software frame or a CRC-good frame; ``size`` if there is none."""
-    while position + MIN_FRAME_BYTES <= size:
-        if software_frame(buffer, position, size) != OPAQUE:
-            return position
-        length = feb_frame_length(buffer, position, size)
-        if length > 0 and frame_crc_is_good(buffer, position, length):
-            return position
-        position += 1
-    return size
 
 
 @njit(types.intp(BYTES, types.intp, types.intp), nogil=True, cache=True)
