@@ -50,15 +50,13 @@ class EventCounts:
     ----------
     buffer : ndarray of uint8
         The whole file.
+    last_gate : int or None
+        Number of the last gate seen.
     """
 
     buffer: npt.NDArray[np.uint8]
+    last_gate: int | None = None
     _last: list[_Gate] = field(default_factory=list)
-
-    @property
-    def last_gate(self) -> int | None:
-        """Number of the last gate seen."""
-        return self._last[-1].number if self._last else None
 
     def check(self, frames: _Columns, groups: _Columns, gates: _Columns) -> Iterator[Fault]:
         """Part frames of gates without header from those of other gates.
@@ -81,11 +79,9 @@ class EventCounts:
         for row in np.flatnonzero(groups["closed_by"] == BY_REPEAT).tolist():
             around = self._around(frames, groups, gates, rows, int(gate_row[row]) + 1)
             self._return_tail(frames, groups, row, around)
-        for gate in range(max(0, len(gates) - 2), len(gates)):
-            self._remember(self._gate(frames, groups, gates, rows, gate))
-
-    def _remember(self, gate: _Gate) -> None:
-        self._last = [*self._last[-1:], gate]
+        for gate in self._usable(groups, gates, rows)[-2:].tolist():
+            self._last = [*self._last[-1:], self._gate(frames, groups, gates, rows, gate)]
+        self.last_gate = int(numbers[-1]) if len(numbers) else self.last_gate
 
     def _gate(
         self, frames: _Columns, groups: _Columns, gates: _Columns, rows: _Counts, gate: int
@@ -99,13 +95,18 @@ class EventCounts:
         self, frames: _Columns, groups: _Columns, gates: _Columns, rows: _Counts, gate: int
     ) -> list[_Gate]:
         """Gates to compare frames before gate ``gate`` with: two before it, else one after it."""
-        earlier = range(max(0, gate - 2), min(gate, len(gates)))
+        usable = self._usable(groups, gates, rows)
+        earlier = usable[usable < gate][-2:].tolist()
         found = [*self._last, *(self._gate(frames, groups, gates, rows, i) for i in earlier)]
         if found:
             return found[-2:]
-        undamaged = np.flatnonzero(groups["flags"][rows] == 0)
-        following = undamaged[undamaged > gate][:1].tolist()
+        following = usable[usable > gate][:1].tolist()
         return [self._gate(frames, groups, gates, rows, i) for i in following]
+
+    def _usable(self, groups: _Columns, gates: _Columns, rows: _Counts) -> _Counts:
+        """Gates whose counts others can be compared with: undamaged, not put aside."""
+        aside = (gates["flags"] & GateFlag.ASIDE.value) != 0
+        return np.flatnonzero((groups["flags"][rows] == 0) & ~aside)
 
     def _return_tail(
         self, frames: _Columns, groups: _Columns, row: int, around: list[_Gate]
@@ -115,8 +116,9 @@ class EventCounts:
             return
         group, following = groups[row], groups[row + 1]
         own = _frames_of(frames, group)
-        boundary, _ = self._advance(own, around[-1].counts)
-        if boundary > 0:
+        boundary, _, event = self._advance(own, around[-1].counts)
+        _, next_event, _ = self._advance(_frames_of(frames, following), around[-1].counts)
+        if boundary > 0 and event == next_event:
             offset = int(own["offset"][boundary])
             moved = len(own) - boundary
             own["group"][boundary:] = row + 1
@@ -135,7 +137,7 @@ class EventCounts:
             return
         group = groups[rows[gate]]
         own = _frames_of(frames, group)
-        boundary, advance = self._advance(own, before[-1].counts)
+        boundary, advance, _ = self._advance(own, before[-1].counts)
         if boundary > 0:
             gates["offset"][gate] = own["offset"][boundary]
             yield _part(group, own, boundary, before[-1].number)
@@ -153,15 +155,20 @@ class EventCounts:
                 gate=int(gates["gate"][gate]),
             )
 
-    def _advance(self, frames: _Columns, reference: _Counts) -> tuple[int, int | None]:
-        """First frame whose board advanced unlike the first one (0: none), and that advance."""
+    def _advance(self, frames: _Columns, reference: _Counts) -> tuple[int, int | None, int | None]:
+        """First frame whose board advanced unlike the first one (0: none); both advances.
+
+        There is a boundary only if all boards before it advanced alike, and all after it.
+        """
         rows, keys, counts = self._read(frames)
         known = reference[keys] >= 0
         rows, advance = rows[known], (counts[known] - reference[keys[known]]) % _MODULUS
         if not len(rows):
-            return 0, None
+            return 0, None, None
         changed = np.flatnonzero(advance != advance[0])
-        return (int(rows[changed[0]]) if len(changed) else 0), int(advance[0])
+        if not len(changed) or np.any(advance[changed[0] :] != advance[-1]):
+            return 0, int(advance[0]), int(advance[0])
+        return int(rows[changed[0]]), int(advance[0]), int(advance[-1])
 
     def _read(self, frames: _Columns) -> tuple[_Counts, _Counts, _Counts]:
         """Rows, board keys and event counts of the good front-end frames."""
