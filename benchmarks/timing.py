@@ -29,11 +29,11 @@ def command_seconds(words: list[str], turns: int = TURNS) -> float:
 
 def peak_megabytes(code: str) -> float:
     """Peak resident memory of a Python process that runs ``code``, in MB."""
-    report = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    report = "from mx2prod.production.memory import peak_memory_bytes\nprint(peak_memory_bytes())"
     result = subprocess.run(
         [sys.executable, "-c", f"{code}\n{report}"], check=True, capture_output=True, text=True
     )
-    return int(result.stdout.split()[-1]) * 1024 / 1e6
+    return int(result.stdout.split()[-1]) / 1e6
 
 
 def show(title: str, rows: list[dict[str, Any]]) -> None:

@@ -59,17 +59,17 @@ _TIMESTAMP_REGISTER = 50
 _ADC_FLAG_LOW_BYTE = 4
 
 
-@njit(types.intp(types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _key_of(source: int) -> Any:
     return types.intp((source >> 14 & 1) << 10 | (source >> 3 & 0x3FF))
 
 
-@njit(types.intp(types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _hit_of(source: int) -> Any:
     return types.intp((source >> 15 & 1) << 4 | (source >> 13 & 1) << 3 | source & 7)
 
 
-@njit(types.void(FEBS, types.intp, types.intp, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _new_board(febs: Any, row: int, gate: int, key: int) -> None:
     feb = febs[row]
     feb["gate"] = gate
@@ -91,7 +91,7 @@ def _new_board(febs: Any, row: int, gate: int, key: int) -> None:
     feb["flags"] = _ABSENT | _NO_DISCRIMINATOR | _NO_FPGA | _ADC_INCOMPLETE
 
 
-@njit(types.void(BYTES, types.intp, types.intp, FEBS, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _read_hit_counts(buffer: Any, offset: int, flags: int, febs: Any, row: int) -> None:
     d1, d2 = types.intp(buffer[offset + 20]), types.intp(buffer[offset + 21])
     hits = febs[row]["n_hits"]
@@ -113,7 +113,7 @@ def _read_hit_counts(buffer: Any, offset: int, flags: int, febs: Any, row: int) 
     febs[row]["n_records"] = total
 
 
-@njit(types.void(BYTES, types.intp, types.intp, FEBS, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _check_registers(buffer: Any, offset: int, length: int, febs: Any, row: int) -> None:
     """Compare board number, firmware and hit counters of the registers with the frames."""
     start = offset + _FPGA_DATA
@@ -128,7 +128,7 @@ def _check_registers(buffer: Any, offset: int, length: int, febs: Any, row: int)
         feb["flags"] |= _REGISTER_MISMATCH
 
 
-@njit(types.intp(FEBS, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _key_of_board(febs: Any, row: int) -> Any:
     feb = febs[row]
     return (
@@ -259,7 +259,7 @@ def assemble(
     return n_febs, n_records, n_adc
 
 
-@njit(types.intp(BYTES, types.intp, FEBS, types.intp, RECORDS), nogil=True, cache=True)
+@njit(nogil=True)
 def _fill_records(buffer: Any, offset: int, febs: Any, row: int, records: Any) -> Any:
     feb = febs[row]
     start = offset + (24 if feb["flags"] & _INDEPENDENT_PUSH else 22)
@@ -285,11 +285,7 @@ def _fill_records(buffer: Any, offset: int, febs: Any, row: int, records: Any) -
     return number
 
 
-@njit(
-    types.void(BYTES, types.intp, types.intp, types.Array(uint16, 2, "C"), types.intp),
-    nogil=True,
-    cache=True,
-)
+@njit(nogil=True)
 def _fill_adc(buffer: Any, offset: int, length: int, adc: Any, row: int) -> None:
     words = adc[row]
     start = offset + 20

@@ -23,28 +23,28 @@ _INDEPENDENT = FebFlag.INDEPENDENT_PUSH.value
 _SILENT = (FebFlag.ABSENT | FebFlag.NO_ANSWER).value
 
 
-@njit(types.void(OUT, types.intp, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def put_u16_le(out: Any, position: int, value: int) -> None:
     """Write two bytes, least significant first."""
     out[position] = value & 0xFF
     out[position + 1] = value >> 8 & 0xFF
 
 
-@njit(types.void(OUT, types.intp, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def put_u16_be(out: Any, position: int, value: int) -> None:
     """Write two bytes, most significant first."""
     out[position] = value >> 8 & 0xFF
     out[position + 1] = value & 0xFF
 
 
-@njit(types.void(OUT, types.intp, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def put_u32_le(out: Any, position: int, value: int) -> None:
     """Write four bytes, least significant first."""
     for byte in range(4):
         out[position + byte] = value >> 8 * byte & 0xFF
 
 
-@njit(types.void(OUT, types.intp, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def seal(out: Any, position: int, length: int) -> None:
     """Compute and write both CRC bytes of a frame."""
     end = position + length
@@ -52,7 +52,7 @@ def seal(out: Any, position: int, length: int) -> None:
     out[end - 1] = crc8(out, position, position + 10, out[end - 2])
 
 
-@njit(types.void(OUT, types.intp, RECORDS, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def put_record(out: Any, position: int, records: Any, row: int) -> None:
     """Write the 40 bytes of a discriminator record."""
     record = records[row]
@@ -72,11 +72,7 @@ def put_record(out: Any, position: int, records: Any, row: int) -> None:
     put_u32_le(out, position + 36, record["timestamp"])
 
 
-@njit(
-    types.intp(OUT, types.intp, FEBS, types.intp, types.intp, types.intp, types.intp, types.intp),
-    nogil=True,
-    cache=True,
-)
+@njit(nogil=True)
 def _put_header(
     out: Any,
     position: int,
@@ -112,7 +108,7 @@ def _put_header(
     return position + length
 
 
-@njit(types.intp(OUT, types.intp, FEBS, types.intp, RECORDS), nogil=True, cache=True)
+@njit(nogil=True)
 def _put_discriminator(out: Any, position: int, febs: Any, row: int, records: Any) -> Any:
     feb = febs[row]
     hits = feb["n_hits"]
@@ -143,13 +139,7 @@ def _put_discriminator(out: Any, position: int, febs: Any, row: int, records: An
     return end
 
 
-@njit(
-    types.intp(
-        OUT, types.intp, FEBS, types.intp, ADC_FRAMES, types.Array(uint16, 2, "C"), types.intp
-    ),
-    nogil=True,
-    cache=True,
-)
+@njit(nogil=True)
 def _put_adc(
     out: Any, position: int, febs: Any, row: int, adc_frames: Any, adc: Any, number: int
 ) -> Any:
@@ -168,11 +158,7 @@ def _put_adc(
     return end
 
 
-@njit(
-    types.intp(OUT, types.intp, FEBS, types.intp, types.Array(uint8, 2, "C"), types.boolean),
-    nogil=True,
-    cache=True,
-)
+@njit(nogil=True)
 def _put_fpga(out: Any, position: int, febs: Any, row: int, registers: Any, last: bool) -> Any:
     length = 80 if febs[row]["firmware"] >= 96 else 76
     status = _STATUS_LAST if last else _STATUS_FRAME

@@ -9,7 +9,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import boolean, njit, types, uint8, uint16, uint32
+from numba import njit, types, uint16, uint32
 
 from mx2prod.raw.crc8_kernels import BYTES, frame_crc_is_good, load_u16, load_u64
 from mx2prod.raw.layout import (
@@ -105,7 +105,7 @@ def software_frame(buffer: Any, position: int, size: int) -> Any:
     return OPAQUE
 
 
-@njit(types.intp(BYTES, types.intp, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def feb_frame_length(buffer: Any, position: int, size: int) -> Any:
     """Length of the front-end frame at a position; 0 if both length fields do not make one."""
     if position + MIN_FRAME_BYTES > size:
@@ -132,7 +132,7 @@ def resynchronise(buffer: Any, position: int, size: int) -> Any:
     return size
 
 
-@njit(boolean(BYTES, types.intp, types.intp, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _leads_to_good_frame(buffer: Any, position: int, length: int, size: int) -> Any:
     """Rule 3: tell whether stepping by lengths from a frame with bad CRC reaches a good one.
 
@@ -155,7 +155,7 @@ def _leads_to_good_frame(buffer: Any, position: int, length: int, size: int) -> 
     return False
 
 
-@njit(types.intp(BYTES, types.intp, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _end_of_header(buffer: Any, position: int, size: int) -> Any:
     """End of the DAQ header or sentinel at a position; sooner if bytes are missing in it.
 
@@ -171,7 +171,7 @@ def _end_of_header(buffer: Any, position: int, size: int) -> Any:
     return min(end, resynchronise(buffer, position + 8, min(size, end + MAX_FRAME_BYTES)))
 
 
-@njit(types.intp(BYTES, types.intp, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _discriminator_flags(buffer: Any, position: int, length: int) -> Any:
     """Read the hit counts of a discriminator frame and check length and records."""
     d1, d2 = types.intp(buffer[position + 20]), types.intp(buffer[position + 21])
@@ -211,7 +211,7 @@ def _discriminator_flags(buffer: Any, position: int, length: int) -> Any:
     return flags
 
 
-@njit(types.intp(BYTES, types.intp, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _content_flags(buffer: Any, position: int, length: int) -> Any:
     """Legality of a front-end frame: type, status bits, content, firmware against length."""
     status = types.intp(buffer[position + 2]) << 8 | buffer[position + 3]
@@ -240,7 +240,7 @@ def _content_flags(buffer: Any, position: int, length: int) -> Any:
     return flags
 
 
-@njit(types.intp(uint8, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _kind_of(frame_type: int, flags: int) -> Any:
     if flags & (UNKNOWN | MALFORMED | NO_ANSWER):
         return OPAQUE
@@ -249,11 +249,7 @@ def _kind_of(frame_type: int, flags: int) -> Any:
     return FPGA if frame_type == TYPE_FPGA else ADC
 
 
-@njit(
-    types.void(FRAMES, types.intp, types.intp, types.intp, uint8, types.intp),
-    nogil=True,
-    cache=True,
-)
+@njit(nogil=True)
 def _put(frames: Any, row: int, offset: int, length: int, kind: int, group: int) -> None:
     frame = frames[row]
     frame["offset"] = offset
@@ -267,20 +263,7 @@ def _put(frames: Any, row: int, offset: int, length: int, kind: int, group: int)
     frame["type"] = 0
 
 
-@njit(
-    types.void(
-        GROUPS,
-        types.intp,
-        types.intp,
-        types.intp,
-        types.intp,
-        types.intp,
-        types.intp,
-        uint8,
-    ),
-    nogil=True,
-    cache=True,
-)
+@njit(nogil=True)
 def _close(
     groups: Any,
     row: int,

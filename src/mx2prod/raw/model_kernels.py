@@ -42,7 +42,7 @@ WORDS = types.Array(uint16, 1, "C")
 _SHORT_ADC, _LONG_ADC = 453, 455
 
 
-@njit(types.intp(MODEL, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _length_of(model: Any, row: int) -> Any:
     frame = model[row]
     kind = frame["kind"]
@@ -55,7 +55,7 @@ def _length_of(model: Any, row: int) -> Any:
     return frame["count"]
 
 
-@njit(types.intp(OUT, types.intp, MODEL, types.intp, WORDS, RECORDS, OUT), nogil=True, cache=True)
+@njit(nogil=True)
 def put_frame(
     out: Any, position: int, model: Any, row: int, words: Any, records: Any, data: Any
 ) -> Any:
@@ -97,7 +97,7 @@ def put_frame(
     return length
 
 
-@njit(types.void(BYTES, types.intp, RECORDS, types.intp), nogil=True, cache=True)
+@njit(nogil=True)
 def _read_record(buffer: Any, start: int, records: Any, row: int) -> None:
     record = records[row]
     record["timestamp"] = load_u64(buffer, start + 32) >> np.uint64(32)
@@ -110,20 +110,7 @@ def _read_record(buffer: Any, start: int, records: Any, row: int) -> None:
         record["quarter"][channel] = (high >> channel & 1) << 1 | (low >> channel & 1)
 
 
-@njit(
-    types.UniTuple(types.intp, 3)(
-        BYTES,
-        FRAMES,
-        types.intp,
-        MODEL,
-        WORDS,
-        RECORDS,
-        OUT,
-        types.UniTuple(types.intp, 3),
-    ),
-    nogil=True,
-    cache=True,
-)
+@njit(nogil=True)
 def _take_frame(
     buffer: Any, frames: Any, row: int, model: Any, words: Any, records: Any, data: Any, used: Any
 ) -> Any:
