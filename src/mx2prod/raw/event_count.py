@@ -1,8 +1,9 @@
 """Second evidence for a missing DAQ header: the event counts of the boards (section 11, rule 5).
 
-Every board counts events; since the gate before, the counts of all boards of a gate have advanced
-by the same amount.  Where a header is lost or belongs to other frames, that is not so.  Nothing is
-concluded from boards whose counts do not advance.
+Every board counts events, each from a start of its own.  What a board has counted less the number
+of the gate is therefore the same in all gates, and tells the event of any of its frames.  Where a
+header is lost, or stands behind frames of another gate, the events of the frames show it.  Nothing
+is concluded from boards whose counts do not follow the gates.
 """
 
 from __future__ import annotations
@@ -29,22 +30,15 @@ from mx2prod.raw.framing_kernels import (
 from mx2prod.raw.layout import board_key_of
 
 _Columns = npt.NDArray[np.void]
-_Counts = npt.NDArray[np.int64]
+_Numbers = npt.NDArray[np.int64]
 _KEYS = 2048
 _MODULUS = 1 << 14
-
-
-@dataclass
-class _Gate:
-    """A gate that others are compared with."""
-
-    number: int
-    counts: _Counts
+_NONE = -1
 
 
 @dataclass
 class EventCounts:
-    """Follows the event counts of the boards from gate to gate of one run.
+    """Follows the event counts of the boards through one run.
 
     Parameters
     ----------
@@ -56,7 +50,7 @@ class EventCounts:
 
     buffer: npt.NDArray[np.uint8]
     last_gate: int | None = None
-    _last: list[_Gate] = field(default_factory=list)
+    _starts: list[_Numbers] = field(default_factory=list)
 
     def check(self, frames: _Columns, groups: _Columns, gates: _Columns) -> Iterator[Fault]:
         """Part frames of gates without header from those of other gates.
@@ -69,140 +63,116 @@ class EventCounts:
             One for each group closed by a header; ``ASIDE`` is set where the frames are not of
             the event that the header says.
         """
-        gate_row = np.cumsum(groups["closed_by"] == BY_HEADER) - 1
         rows = np.flatnonzero(groups["closed_by"] == BY_HEADER)
+        repeats = np.flatnonzero(groups["closed_by"] == BY_REPEAT)
         numbers = gates["gate"].astype(np.int64)
-        start = numbers[:1] - 1 if self.last_gate is None else [self.last_gate]
-        before = np.concatenate([start, numbers[:-1]])
-        for gate in np.flatnonzero(numbers != before[: len(numbers)] + 1).tolist():
-            yield from self._check_jump(frames, groups, gates, rows, gate)
-        for row in np.flatnonzero(groups["closed_by"] == BY_REPEAT).tolist():
-            around = self._around(frames, groups, gates, rows, int(gate_row[row]) + 1)
-            self._return_tail(frames, groups, row, around)
-        for gate in self._usable(groups, gates, rows)[-2:].tolist():
-            self._last = [*self._last[-1:], self._gate(frames, groups, gates, rows, gate)]
+        before = np.concatenate([self._number_before(numbers), numbers])[: len(numbers)]
+        jumps = np.flatnonzero(numbers != before + 1)
+        usable = np.flatnonzero(groups["flags"][rows] == 0)
+        if len(jumps) or len(repeats):
+            learnt = [self._start_counts(frames, groups[rows[i]], int(numbers[i])) for i in usable]
+            starts, votes = _most_frequent([*self._starts, *learnt])
+            events = self._events(frames, starts)
+            for gate in jumps.tolist():
+                sure = _all_sure(votes, self._keys(_slice(frames, groups[rows[gate]])))
+                yield from _check_gate(frames, groups[rows[gate]], gates, gate, events, sure=sure)
+            for row in repeats.tolist():
+                _return_tail(frames, groups, row, events)
+        for gate in usable[-2:].tolist():
+            start = self._start_counts(frames, groups[rows[gate]], int(numbers[gate]))
+            self._starts = [*self._starts[-1:], start]
         self.last_gate = int(numbers[-1]) if len(numbers) else self.last_gate
 
-    def _gate(
-        self, frames: _Columns, groups: _Columns, gates: _Columns, rows: _Counts, gate: int
-    ) -> _Gate:
-        counts = np.full(_KEYS, -1, np.int64)
-        _, keys, values = self._read(_frames_of(frames, groups[rows[gate]]))
-        counts[keys] = values
-        return _Gate(int(gates["gate"][gate]), counts)
+    def _number_before(self, numbers: _Numbers) -> _Numbers:
+        return numbers[:1] - 1 if self.last_gate is None else np.array([self.last_gate])
 
-    def _around(
-        self, frames: _Columns, groups: _Columns, gates: _Columns, rows: _Counts, gate: int
-    ) -> list[_Gate]:
-        """Gates to compare frames before gate ``gate`` with: two before it, else one after it."""
-        usable = self._usable(groups, gates, rows)
-        earlier = usable[usable < gate][-2:].tolist()
-        found = [*self._last, *(self._gate(frames, groups, gates, rows, i) for i in earlier)]
-        if found:
-            return found[-2:]
-        following = usable[usable > gate][:1].tolist()
-        return [self._gate(frames, groups, gates, rows, i) for i in following]
+    def _start_counts(self, frames: _Columns, group: np.void, number: int) -> _Numbers:
+        """Count of each board less the gate number; shape (2048,), -1 where it is not seen."""
+        own = frames[_slice_of(group)]
+        rows = np.flatnonzero(_is_good(own))
+        starts = np.full(_KEYS, _NONE, np.int64)
+        starts[board_key_of(own["source"][rows])] = (self._read(own[rows]) - number) % _MODULUS
+        return starts
 
-    def _usable(self, groups: _Columns, gates: _Columns, rows: _Counts) -> _Counts:
-        """Gates whose counts others can be compared with: undamaged, not put aside."""
-        aside = (gates["flags"] & GateFlag.ASIDE.value) != 0
-        return np.flatnonzero((groups["flags"][rows] == 0) & ~aside)
+    def _events(self, frames: _Columns, starts: _Numbers) -> _Numbers:
+        """Event of each frame; -1 where the frame is not good or its board is not known."""
+        events = np.full(len(frames), _NONE, np.int64)
+        rows = np.flatnonzero(_is_good(frames))
+        start = starts[board_key_of(frames["source"][rows])]
+        found = (self._read(frames[rows]) - start) % _MODULUS
+        events[rows] = np.where(start >= 0, found, _NONE)
+        return events
 
-    def _return_tail(
-        self, frames: _Columns, groups: _Columns, row: int, around: list[_Gate]
-    ) -> None:
-        """Give the end of a group without header to the next group, if it is of its event."""
-        if not around or row + 1 >= len(groups):
-            return
-        group, following = groups[row], groups[row + 1]
-        own = _frames_of(frames, group)
-        boundary, _, event = self._advance(own, around[-1].counts)
-        _, next_event, _ = self._advance(_frames_of(frames, following), around[-1].counts)
-        if boundary > 0 and event == next_event:
-            offset = int(own["offset"][boundary])
-            moved = len(own) - boundary
-            own["group"][boundary:] = row + 1
-            group["end"] = following["begin"] = offset
-            group["n_frames"] -= moved
-            following["first_frame"] -= moved
-            following["n_frames"] += moved
-            following["flags"] |= _flags_of(own[boundary:])
+    def _keys(self, own: _Columns) -> _Numbers:
+        return board_key_of(own["source"][_is_good(own)])
 
-    def _check_jump(
-        self, frames: _Columns, groups: _Columns, gates: _Columns, rows: _Counts, gate: int
-    ) -> Iterator[Fault]:
-        """Compare the frames of a gate whose number is not one more with the gate before."""
-        before = self._around(frames, groups, gates, rows, gate) if gate or self._last else []
-        if not before:
-            return
-        group = groups[rows[gate]]
-        own = _frames_of(frames, group)
-        boundary, advance, _ = self._advance(own, before[-1].counts)
-        if boundary > 0:
-            gates["offset"][gate] = own["offset"][boundary]
-            yield _part(group, own, boundary, before[-1].number)
-            return
-        step = int(gates["gate"][gate]) - before[-1].number
-        if _counts_gates(before) and advance is not None and (step - advance) % _MODULUS:
-            gates["flags"][gate] |= GateFlag.ASIDE.value
-            yield Fault(
-                Kind.HEADER_MISMATCH,
-                Severity.ERROR,
-                f"the header says gate {int(gates['gate'][gate])}, but the event counts of the "
-                f"boards advanced by {advance} since gate {before[-1].number}: a header is lost "
-                "between; the gate is kept aside",
-                offset=int(gates["header_offset"][gate]),
-                gate=int(gates["gate"][gate]),
-            )
-
-    def _advance(self, frames: _Columns, reference: _Counts) -> tuple[int, int | None, int | None]:
-        """First frame whose board advanced unlike the first one (0: none); both advances.
-
-        There is a boundary only if all boards before it advanced alike, and all after it.
-        """
-        rows, keys, counts = self._read(frames)
-        known = reference[keys] >= 0
-        rows, advance = rows[known], (counts[known] - reference[keys[known]]) % _MODULUS
-        if not len(rows):
-            return 0, None, None
-        changed = np.flatnonzero(advance != advance[0])
-        if not len(changed) or np.any(advance[changed[0] :] != advance[-1]):
-            return 0, int(advance[0]), int(advance[0])
-        return int(rows[changed[0]]), int(advance[0]), int(advance[-1])
-
-    def _read(self, frames: _Columns) -> tuple[_Counts, _Counts, _Counts]:
-        """Rows, board keys and event counts of the good front-end frames."""
-        rows = np.flatnonzero((frames["kind"] <= OPAQUE) & ((frames["flags"] & CRC_BAD) == 0))
-        keys = board_key_of(frames["source"][rows])
-        offsets = frames["offset"][rows]
+    def _read(self, frames: _Columns) -> _Numbers:
+        """Event counts of front-end frames."""
+        offsets = frames["offset"]
         high = self.buffer[offsets + 13].astype(np.int64) >> 2
-        return rows, keys, high << 8 | self.buffer[offsets + 14]
+        counts: _Numbers = high << 8 | self.buffer[offsets + 14]
+        return counts
 
 
-def _frames_of(frames: _Columns, group: np.void) -> _Columns:
+def _is_good(frames: _Columns) -> npt.NDArray[np.bool_]:
+    good: npt.NDArray[np.bool_] = (frames["kind"] <= OPAQUE) & ((frames["flags"] & CRC_BAD) == 0)
+    return good
+
+
+def _slice_of(group: np.void) -> slice:
     first = int(group["first_frame"])
-    return frames[first : first + int(group["n_frames"])]
+    return slice(first, first + int(group["n_frames"]))
 
 
-def _flags_of(frames: _Columns) -> int:
-    """Group flags that some frames give."""
-    damaged = np.any(frames["flags"] & (CRC_BAD | UNKNOWN | MALFORMED))
-    lost = np.any(frames["kind"] == LOST)
-    return (GROUP_DAMAGED if damaged else 0) | (GROUP_LOST if lost else 0)
+def _slice(frames: _Columns, group: np.void) -> _Columns:
+    return frames[_slice_of(group)]
 
 
-def _counts_gates(gates: list[_Gate]) -> bool:
-    """Tell whether the counts advanced by the number of gates between two earlier ones."""
-    if len(gates) < 2:
-        return False
-    first, second = gates
-    both = (first.counts >= 0) & (second.counts >= 0)
-    advance = (second.counts[both] - first.counts[both]) % _MODULUS
-    return bool(len(advance)) and bool(np.all(advance == (second.number - first.number) % _MODULUS))
+def _most_frequent(samples: list[_Numbers]) -> tuple[_Numbers, _Numbers]:
+    """Most frequent start count of each board over some gates, and how often it was found."""
+    starts = np.full(_KEYS, _NONE, np.int64)
+    votes = np.zeros(_KEYS, np.int64)
+    if samples:
+        table = np.stack(samples)
+        for key in np.flatnonzero(np.any(table >= 0, axis=0)).tolist():
+            column = table[:, key]
+            values, counts = np.unique(column[column >= 0], return_counts=True)
+            best = int(np.argmax(counts))
+            starts[key], votes[key] = values[best], counts[best]
+    return starts, votes
 
 
-def _part(group: np.void, own: _Columns, boundary: int, last_gate: int) -> Fault:
+def _all_sure(votes: _Numbers, keys: _Numbers) -> bool:
+    """Tell whether the start count of every board was found in two gates at least."""
+    return bool(len(keys)) and bool(np.all(votes[keys] >= 2))
+
+
+def _check_gate(
+    frames: _Columns, group: np.void, gates: _Columns, gate: int, events: _Numbers, *, sure: bool
+) -> Iterator[Fault]:
+    """Compare the frames of a gate with the number in its header."""
+    own, number = events[_slice_of(group)], int(gates["gate"][gate])
+    known = np.flatnonzero(own >= 0)
+    wrong = known[own[known] != number % _MODULUS]
+    right = known[own[known] == number % _MODULUS]
+    if len(wrong) and len(right) and wrong[-1] < right[0]:
+        yield _part(frames, group, int(right[0]))
+        gates["offset"][gate] = group["begin"]
+    elif len(wrong) and not len(right) and sure:
+        gates["flags"][gate] |= GateFlag.ASIDE.value
+        yield Fault(
+            Kind.HEADER_MISMATCH,
+            Severity.ERROR,
+            f"the header says gate {number}, but by their event counts the frames are of gate "
+            f"{int(own[wrong[0]])}: a header is lost between; the gate is kept aside",
+            offset=int(gates["header_offset"][gate]),
+            gate=number,
+        )
+
+
+def _part(frames: _Columns, group: np.void, boundary: int) -> Fault:
     """Take the frames before a boundary out of a gate."""
+    own = _slice(frames, group)
     offset, begin = int(own["offset"][boundary]), int(group["begin"])
     own["group"][:boundary] = -1
     group["begin"] = offset
@@ -211,7 +181,46 @@ def _part(group: np.void, own: _Columns, boundary: int, last_gate: int) -> Fault
     return Fault(
         Kind.NO_DAQ_HEADER,
         Severity.ERROR,
-        f"event counts jump here: the {boundary} frames after gate {last_gate} (from byte {begin}) "
-        "belong to a gate without DAQ header; they are excluded",
+        f"event counts jump here: the {boundary} frames from byte {begin} belong to a gate without "
+        "DAQ header; they are excluded",
         offset=offset,
     )
+
+
+def _return_tail(frames: _Columns, groups: _Columns, row: int, events: _Numbers) -> None:
+    """Give the end of a group without header to the next group, where it is of its event."""
+    if row + 1 >= len(groups):
+        return
+    group, following = groups[row], groups[row + 1]
+    next_events = events[_slice_of(following)]
+    next_events = next_events[next_events >= 0]
+    own = events[_slice_of(group)]
+    known = np.flatnonzero(own >= 0)
+    other = known[own[known] != next_events[0]] if len(next_events) else known
+    tail = known[known > other[-1]] if len(other) else known[:0]
+    if not len(tail):
+        return
+    piece = _slice(frames, group)[int(tail[0]) :]
+    if np.any(np.isin(_identities(piece), _identities(_slice(frames, following)))):
+        return  # frames that the next group has already: a copy, not its beginning
+    moved, offset = len(piece), int(piece["offset"][0])
+    piece["group"] = row + 1
+    group["end"] = following["begin"] = offset
+    group["n_frames"] -= moved
+    following["first_frame"] -= moved
+    following["n_frames"] += moved
+    following["flags"] |= _flags_of(piece)
+
+
+def _identities(frames: _Columns) -> _Numbers:
+    """Type and source id of front-end frames as one number."""
+    own = frames[frames["kind"] <= OPAQUE]
+    found: _Numbers = own["type"].astype(np.int64) << 16 | own["source"]
+    return found
+
+
+def _flags_of(frames: _Columns) -> int:
+    """Group flags that some frames give."""
+    damaged = np.any(frames["flags"] & (CRC_BAD | UNKNOWN | MALFORMED))
+    lost = np.any(frames["kind"] == LOST)
+    return (GROUP_DAMAGED if damaged else 0) | (GROUP_LOST if lost else 0)
