@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.calls import mx2  # noqa: F401  # a fixture, found by pytest in this module
 from tests.tiers import (  # noqa: F401  # hooks, found by pytest in this module
     pytest_addoption,
     pytest_collection_modifyitems,

@@ -1,50 +1,17 @@
-"""The command as a user calls it: in this process, where that is enough, or in one of its own."""
+"""The command as a user calls it, in a process of its own."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mx2prod.cli.frame import log
-from mx2prod.cli.main import run
+from tests.calls import Call
 
 PROGRAM = Path(sys.executable).with_name("mx2")
-
-
-@dataclass(frozen=True)
-class Call:
-    """Exit code and both outputs of one call."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """Standard output as one JSON document."""
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def mx2(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Call]]:
-    """Run one command line in this process."""
-
-    def call(*words: object) -> Call:
-        capsys.readouterr()
-        code = run([str(word) for word in words])
-        return Call(code, *capsys.readouterr())
-
-    yield call
-    for handler in list(log.handlers):
-        log.removeHandler(handler)
-        handler.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 
 from mx2prod.core.errors import UsageError
 from mx2prod.digits import raw_digit_chunks
-from mx2prod.output import PRODUCTS, Product, RawDigits, product_of, product_page, read_raw_digits
+from mx2prod.output import PRODUCTS, RawDigits, product_of, product_page, read_raw_digits
 from mx2prod.output.schema import COUNTER
 from mx2prod.raw import open as open_raw
 
@@ -38,8 +38,6 @@ def test_product_by_tier():
     assert set(PRODUCTS) == {"raw-digits"}
     with pytest.raises(UsageError, match="did you mean 'raw-digits'"):
         product_of("raw-digit")
-    with pytest.raises(NotImplementedError):
-        Product.rows(None)
 
 
 def test_page_describes_every_column_and_bit():

@@ -7,6 +7,7 @@ come from it.
 from __future__ import annotations
 
 import builtins
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
@@ -113,7 +114,7 @@ class Tree:
         ]
 
 
-class Product:
+class Product(ABC):
     """Base of the product classes.
 
     Attributes
@@ -135,15 +136,9 @@ class Product:
     trees: ClassVar[tuple[Tree, ...]]
 
     @classmethod
+    @abstractmethod
     def rows(cls, chunk: Any) -> dict[str, Rows]:
-        """Rows of all trees, by tree path, from what the stage of the product gives.
-
-        Raises
-        ------
-        NotImplementedError
-            By the base class.
-        """
-        raise NotImplementedError(f"{cls.__name__} does not say how its rows are made")
+        """Rows of all trees, by tree path, from what the stage of the product gives."""
 
     @classmethod
     def fingerprint(cls) -> str:
