@@ -11,6 +11,7 @@ import pytest
 
 from mx2prod import raw
 from mx2prod.core.errors import InputFileError, RawFileError
+from mx2prod.raw import findings
 from mx2prod.raw.info import RawInfo
 from tests.raw.conftest import kinds
 from tests.raw.surgery import DAQ_HEADER, RUN_HEADER, gates_of, patch, pieces, seal
@@ -400,3 +401,18 @@ def test_flipped_bits_of_frames_are_noticed(base: bytes, write: Write) -> None:
 def test_ten_thousand_flipped_bits_are_noticed(base: bytes, write: Write) -> None:
     for offset, bit in random_flips(base, 10_000):
         assert flip_is_noticed(base, offset, bit, write), (offset, bit)
+
+
+def test_findings_of_many_frames_are_counted(
+    base: bytes, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "MAX_LISTED", 10)
+    data = base
+    for piece in pieces(base):
+        if piece.kind == "adc":
+            data = patch(data, piece.offset + 200, bytes([piece.data[200] ^ 1]))
+    info = write(data)
+    crc = [fault for fault in info.faults if fault.kind == "crc_error"]
+    assert len(crc) == 11
+    assert crc[-1].detail == "80 more frames with findings, not listed one by one"
+    assert info.intact_gates == 0

@@ -13,11 +13,13 @@ from mx2prod.raw.decode_kernels import assemble
 from mx2prod.raw.event_count import EventCounts
 from mx2prod.raw.faults import Fault, Kind, Severity
 from mx2prod.raw.findings import (
+    Listing,
     board_faults,
     board_notes,
     frame_faults,
     headerless_faults,
     lost_faults,
+    unlisted_faults,
 )
 from mx2prod.raw.framing import Run, Stretch
 from mx2prod.raw.framing_kernels import (
@@ -110,6 +112,8 @@ class Examiner:
     _counts: EventCounts | None = None
     _thin_gates: int = 0
     _cut_end: bool = False
+    _frame_listing: Listing = field(default_factory=Listing)
+    _board_listing: Listing = field(default_factory=Listing)
 
     def examine(self, stretch: Stretch) -> Examined:
         """Check a stretch and find the boards of its gates."""
@@ -129,16 +133,17 @@ class Examiner:
         gate_of_group = np.full(len(groups), -1, np.int64)
         gate_of_group[rows] = gates["gate"]
         _flag(gates, groups[rows], trimmed[rows], febs)
-        faults += frame_faults(self.buffer, frames, gate_of_group)
+        faults += frame_faults(self.buffer, frames, gate_of_group, self._frame_listing)
         faults += self._lost(stretch, gate_of_group, after, gates)
         faults += self._headerless(stretch, after)
-        faults += board_faults(febs, gates)
+        faults += board_faults(febs, gates, self._board_listing)
         faults += board_notes(febs, self._noted)
         self._count(stretch, gates, febs)
         return Examined(stretch.run, gates, febs, frames, n_records, n_adc, faults)
 
     def finish(self) -> Iterator[Fault]:
         """Yield findings that are known only at the end of the file."""
+        yield from unlisted_faults(self._frame_listing, self._board_listing)
         last = self.runs[-1].index if self.runs else 0
         if self.totals.gates and last not in self.sentinels and not self._cut_end:
             yield Fault(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,12 +42,66 @@ _Columns = npt.NDArray[np.void]
 _Bytes = npt.NDArray[np.uint8]
 _ABSENT = FebFlag.ABSENT | FebFlag.NO_DISCRIMINATOR | FebFlag.NO_FPGA | FebFlag.ADC_INCOMPLETE
 _WORTH_A_FINDING = CRC_BAD | STATUS_BAD | UNKNOWN | MALFORMED | MANY_HITS
+_FRAME_KINDS = (
+    (CRC_BAD, Kind.CRC_ERROR, Severity.ERROR),
+    (UNKNOWN, Kind.UNKNOWN_FRAME, Severity.ERROR),
+    (MALFORMED, Kind.MALFORMED, Severity.ERROR),
+    (STATUS_BAD, Kind.FRAME_STATUS, Severity.WARNING),
+    (MANY_HITS, Kind.HIT_COUNT, Severity.WARNING),
+)
 _CHAIN_MASK = 0x5F80
 """Crate, CROC-E and channel bits of a source id."""
 
 
+MAX_LISTED = 100_000
+"""Findings of frames, and of boards, that are listed one by one for a file."""
+
+
+@dataclass
+class Listing:
+    """The first findings of one sort are listed one by one; what comes after is counted.
+
+    A file in which every frame is bad must not fill the memory with findings.
+
+    Parameters
+    ----------
+    listed, unlisted : int
+        Findings so far.
+    flags : int
+        All bits of ``flags`` of the frames or boards that are not listed.
+    """
+
+    listed: int = 0
+    unlisted: int = 0
+    flags: int = 0
+
+    def take(self, rows: npt.NDArray[np.intp], flags: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+        """Return the rows to list, and count the others; ``flags`` has one value a row."""
+        room = min(len(rows), MAX_LISTED - self.listed)
+        self.listed += room
+        self.unlisted += len(rows) - room
+        self.flags |= int(np.bitwise_or.reduce(flags[room:], initial=0))
+        return rows[:room]
+
+
+def unlisted_faults(frames: Listing, boards: Listing) -> Iterator[Fault]:
+    """Yield a finding that counts those which are not listed, under the gravest of their kinds."""
+    if frames.unlisted:
+        kind, severity = next(
+            (kind, severity) for bit, kind, severity in _FRAME_KINDS if frames.flags & bit
+        )
+        detail = f"{frames.unlisted} more frames with findings, not listed one by one"
+        yield Fault(kind, severity, detail)
+    if boards.unlisted:
+        detail = f"{boards.unlisted} more findings of boards without all frames, not listed"
+        yield Fault(Kind.FEB_MISSING, Severity.WARNING, detail)
+
+
 def frame_faults(
-    buffer: _Bytes, frames: _Columns, gate_of_group: npt.NDArray[np.int64]
+    buffer: _Bytes,
+    frames: _Columns,
+    gate_of_group: npt.NDArray[np.int64],
+    listing: Listing,
 ) -> Iterator[Fault]:
     """Yield one finding per frame that has a bad CRC, error bits, or unusable content.
 
@@ -55,8 +111,11 @@ def frame_faults(
     frames : ndarray of FRAME_DTYPE
     gate_of_group : ndarray of int64
         Gate number of each group; -1 where the group is no gate.
+    listing : Listing
+        Shared by all calls for a file.
     """
-    for row in np.flatnonzero(frames["flags"] & _WORTH_A_FINDING):
+    rows = np.flatnonzero(frames["flags"] & _WORTH_A_FINDING)
+    for row in listing.take(rows, frames["flags"][rows]):
         frame = frames[row]
         kind, severity, detail = _judge(buffer, frame)
         address = Address.of(int(frame["source"]))
@@ -99,14 +158,15 @@ def _judge(buffer: _Bytes, frame: np.void) -> tuple[Kind, Severity, str]:
     return Kind.FRAME_STATUS, Severity.WARNING, detail
 
 
-def board_faults(febs: _Columns, gates: _Columns) -> Iterator[Fault]:
+def board_faults(febs: _Columns, gates: _Columns, listing: Listing) -> Iterator[Fault]:
     """Yield one finding per gate and board that lacks frames or does not answer.
 
     A gate without any frame gives one finding for all its boards.
     """
     absent = np.bincount(febs["gate"][febs["flags"] == _ABSENT], minlength=len(gates))
     empty = (absent == gates["n_febs"]) & (absent > 1)
-    for row in np.flatnonzero(empty):
+    gates_without = np.flatnonzero(empty)
+    for row in listing.take(gates_without, gates["flags"][gates_without]):
         yield Fault(
             Kind.FEB_MISSING,
             Severity.WARNING,
@@ -114,7 +174,8 @@ def board_faults(febs: _Columns, gates: _Columns) -> Iterator[Fault]:
             gate=int(gates["gate"][row]),
         )
     missing = (febs["flags"] & FEB_INCOMPLETE) != 0
-    for row in np.flatnonzero(missing & ~_explained_by_opaque(febs) & ~empty[febs["gate"]]):
+    rows = np.flatnonzero(missing & ~_explained_by_opaque(febs) & ~empty[febs["gate"]])
+    for row in listing.take(rows, febs["flags"][rows]):
         feb = febs[row]
         no_answer = bool(feb["flags"] & FebFlag.NO_ANSWER)
         yield Fault(
