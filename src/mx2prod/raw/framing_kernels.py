@@ -121,12 +121,16 @@ def feb_frame_length(buffer: Any, position: int, size: int) -> Any:
 
 @njit(types.intp(BYTES, types.intp, types.intp), nogil=True, cache=True)
 def resynchronise(buffer: Any, position: int, size: int) -> Any:
-    """Rule 4: first position of a software frame or a CRC-good frame; ``size`` if there is none."""
+    """Rule 4: first position of a software frame or a CRC-good frame; ``size`` if there is none.
+
+    The frame must be of a known type too: 16 bits of CRC fit by chance somewhere in a gigabyte.
+    """
     while position + MIN_FRAME_BYTES <= size:
         if software_frame(buffer, position, size) != OPAQUE:
             return position
         length = feb_frame_length(buffer, position, size)
-        if length > 0 and frame_crc_is_good(buffer, position, length):
+        legal = length > 0 and TYPE_CLASS[buffer[position + 5]] != 0
+        if legal and frame_crc_is_good(buffer, position, length):
             return position
         position += 1
     return size
