@@ -16,6 +16,7 @@ import click
 from mx2prod.cli.main import VERBS, mx2
 from mx2prod.core import errors
 from mx2prod.core.workspace import TEMPLATE
+from mx2prod.metadata import metadata_page
 from mx2prod.output import PRODUCTS, product_page
 from scripts import python_reference
 
@@ -37,6 +38,7 @@ def pages() -> dict[str, str]:
         "reference/settings.md": _settings(),
         "reference/errors.md": _errors(),
         "reference/command/index.md": _command_index(),
+        "reference/metadata.md": metadata_page(),
     }
     for verb in VERBS:
         made[f"reference/command/{verb}.md"] = "\n".join(
