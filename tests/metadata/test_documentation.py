@@ -6,7 +6,7 @@ from mx2prod.metadata import RULES, load_schema, metadata_page
 def test_page_names_every_field_rule_and_tier():
     page = metadata_page()
     for key in load_schema().fields:
-        assert f"| `{key}` |" in page
+        assert f"| `{key}` (" in page
     for rule in RULES:
         assert f"| `{rule}` |" in page
     for tier in load_schema().tiers.values():

@@ -11,7 +11,6 @@ from mx2prod.metadata.schema import FieldRule, Schema, load_schema
 _NEEDS = (
     ("y", "required"),
     ("o", "optional"),
-    ("-", "not written"),
     ("run-db", "required for a subrun that is in the run database"),
     ("period", "required where the run belongs to a run period"),
     ("campaign", "required of the files of a campaign"),
@@ -59,20 +58,22 @@ def _tiers(schema: Schema) -> list[str]:
 
 
 def _fields(schema: Schema) -> list[str]:
-    letters = list(schema.tiers)
     rows = [
-        [
-            f"`{field.key}`",
-            field.type,
-            *(field.need[letter] for letter in letters),
-            _meaning(field),
-            field.merge,
-        ]
+        [f"`{field.key}` ({field.type})", _needs(field), _meaning(field), field.merge]
         for field in schema.fields.values()
     ]
-    heads = ["key", "type", *letters, "meaning and allowed words", "of merged files"]
+    heads = ["key", "in tiers", "meaning and allowed words", "of merged files"]
     legend = "; ".join(f"{word}: {meaning}" for word, meaning in _NEEDS)
     return ["## Fields", "", f"{legend}.", "", *_table(heads, rows)]
+
+
+def _needs(field: FieldRule) -> str:
+    """Tiers by how much they need the field; those that never have it are left out."""
+    tiers: dict[str, list[str]] = {}
+    for letter, word in field.need.items():
+        if word != "-":
+            tiers.setdefault(word, []).append(letter)
+    return "; ".join(f"{word}: {' '.join(letters)}" for word, letters in tiers.items())
 
 
 def _meaning(field: FieldRule) -> str:
