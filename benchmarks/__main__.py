@@ -9,8 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import pedestal_accumulator
 from benchmarks.figures import write_figures
-from benchmarks.raw_decode import ROOT, SIZE, measure
+from benchmarks.raw_decode import ROOT, SIZE, large_file, measure
 from benchmarks.timing import show
 
 STRAX = ROOT / ".venv-strax" / "bin" / "python"
@@ -27,7 +28,11 @@ def main() -> None:
         print("no strax: make .venv-strax/.ready builds its environment")
     print(f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores")
     rows = measure(strax_python, options.size)
-    show(f"raw file of {options.size / 1e9:.1f} GB in the page cache, one core", rows)
+    show(f"beam file of {options.size / 1e9:.1f} GB in the page cache, one core", rows)
+    with large_file("p09", options.size) as (path, _):
+        pedestals = pedestal_accumulator.measure(path)
+    show(f"pedestal file of {options.size / 1e9:.1f} GB in the page cache, one core", pedestals)
+    rows += pedestals
     if options.figures:
         measured = {row["figure"]: row["value"] for row in rows if row.get("figure")}
         measured["corruption_cases"] = corruption_cases()

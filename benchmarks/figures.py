@@ -44,6 +44,10 @@ BOUNDS = {
     "raw_info_s": Bound(2, "mx2 raw info on 1 GB, adler32 included", "s", 1.5, False),
     "decode_memory_mb": Bound(2, "peak memory of decoding 1 GB", "MB", 512, False),
     "help_s": Bound(2, "mx2 --help", "s", 0.3, False),
+    "pedestal_mb_s": Bound(
+        3, "pedestal accumulator, decode and every CRC included", "MB/s", 300, True
+    ),
+    "pedestal_merge_s": Bound(3, "merge of 435 pedestal accumulators", "s", 10, False),
     "corruption_cases": Bound(2, "random corruptions without a wrong gate", "cases", 20_000, True),
 }
 

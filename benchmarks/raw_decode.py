@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +35,17 @@ def measure(strax_python: Path | None, size: int = SIZE) -> list[Row]:
     size : int
         Bytes of the file.
     """
-    sample = next((ROOT / "tests" / "data" / "raw").glob("p10*/*.dat"))
+    with large_file("p10", size) as (path, gates):
+        return _measure(path, gates, strax_python)
+
+
+@contextmanager
+def large_file(prefix: str, size: int) -> Iterator[tuple[Path, int]]:
+    """Give a large file made of the gates of a sample, and its number of gates; then remove it."""
+    sample = next((ROOT / "tests" / "data" / "raw").glob(f"{prefix}*/*.dat"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / sample.name
-        gates = write_large_file(sample, path, size)
-        return _measure(path, gates, strax_python)
+        yield path, write_large_file(sample, path, size)
 
 
 def _measure(path: Path, gates: int, strax_python: Path | None) -> list[Row]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from mx2prod.cli.main import VERBS, mx2
+from mx2prod.constants import constants_page
 from mx2prod.core import errors
 from mx2prod.core.workspace import TEMPLATE
 from mx2prod.metadata import metadata_page
@@ -46,6 +47,7 @@ def pages() -> dict[str, str]:
         )
     made |= {f"reference/data/{tier}.md": product_page(PRODUCTS[tier]) for tier in PRODUCTS}
     made["reference/data/index.md"] = _data_index()
+    made["reference/data/constants.md"] = constants_page()
     made |= python_reference.pages(PACKAGE)
     return made
 
@@ -138,7 +140,8 @@ def _command_index() -> str:
 def _data_index() -> str:
     rows = [f"| [`{tier}`]({tier}.md) | {kind.title} |" for tier, kind in PRODUCTS.items()]
     head = "# Data model\n\nWhat the files hold that a job writes, column by column.\n"
-    return "\n".join([head, "| tier | product |", "|---|---|", *rows, ""])
+    tail = "\nThe tables that jobs take as input: [constants](constants.md).\n"
+    return "\n".join([head, "| tier | product |", "|---|---|", *rows, tail])
 
 
 def _settings() -> str:

@@ -1,0 +1,119 @@
+"""The pedestal accumulator on a page-cached raw file, one core."""
+
+from __future__ import annotations
+
+from functools import partial, reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.timing import best_seconds
+from mx2prod import raw
+from mx2prod.calibration import (
+    PedestalAccumulator,
+    accumulate,
+    deserialise,
+    merge,
+    peirce1,
+    serialise,
+)
+from mx2prod.calibration.pedestal_accumulator import SOURCE_DTYPE
+from mx2prod.detector.hardware import HardwareMap
+from mx2prod.raw.columns import GateChunk
+
+RUN_1A_BYTES = 447.7e9
+RUN_1A_FILES = 435
+_DECODED_GATES = 200
+_MERGED = 40
+Row = dict[str, Any]
+
+
+def measure(path: Path) -> list[Row]:
+    """Measure on a raw file with pedestal gates; rows with name, value, unit, ratio, figure.
+
+    Parameters
+    ----------
+    path : Path
+        Raw file of the Mx2 geometry, for example the sample p09 written many times by
+        :func:`benchmarks.raw_file.write_large_file`.
+    """
+    hardware = HardwareMap.load()
+    size = path.stat().st_size
+    together = size / best_seconds(lambda: _accumulate_file(path, hardware)) / 1e6
+    decode = size / best_seconds(lambda: _decode(path)) / 1e6
+    chunks, gates = _first_chunks(path)
+    total = _accumulate_file(path, hardware)
+    bytes_of_gates = size * gates / sum(total.gates[k] for k in total.gates if k.startswith("type"))
+    alone = bytes_of_gates / _seconds_alone(chunks, hardware) / 1e6
+    return [
+        _speed("decode and accumulate, every CRC checked", together, together, "pedestal_mb_s"),
+        _speed("decode alone", decode, together),
+        _speed("accumulate alone, decoded chunks given", alone, together),
+        _row("run 1a, 447.7 GB at this rate", RUN_1A_BYTES / together / 1e6 / 60, "min"),
+        *_after_reading(total),
+    ]
+
+
+def _after_reading(total: PedestalAccumulator) -> list[Row]:
+    data = serialise(total)
+    outside = total.outside.sum(axis=1)
+    parts = [_as_subrun(total, number) for number in range(_MERGED)]
+    merging = best_seconds(lambda: _merge_one_by_one(parts)) * RUN_1A_FILES / _MERGED
+    return [
+        _row("peirce1, all rows", best_seconds(partial(peirce1, total.histograms, outside)), "s"),
+        _row(f"merge {RUN_1A_FILES} accumulators one by one", merging, "s", "pedestal_merge_s"),
+        _row("serialise", best_seconds(lambda: serialise(total)), "s"),
+        _row("deserialise", best_seconds(lambda: deserialise(data)), "s"),
+        _row("size of the accumulator", len(data) / 1e6, "MB"),
+    ]
+
+
+def _merge_one_by_one(parts: list[PedestalAccumulator]) -> PedestalAccumulator:
+    return reduce(lambda total, part: merge([total, part]), parts)
+
+
+def _as_subrun(total: PedestalAccumulator, number: int) -> PedestalAccumulator:
+    """Give the same content another subrun, because no gate merges twice."""
+    source = np.array([(1, number, 1, 2, 0, 0)], SOURCE_DTYPE)
+    return PedestalAccumulator(**{**_fields(total), "sources": source})
+
+
+def _fields(total: PedestalAccumulator) -> dict[str, Any]:
+    return {name: getattr(total, name) for name in PedestalAccumulator.__dataclass_fields__}
+
+
+def _accumulate_file(path: Path, hardware: HardwareMap) -> PedestalAccumulator:
+    with raw.open(path) as file:
+        return accumulate(file.chunks(), hardware)
+
+
+def _decode(path: Path) -> None:
+    with raw.open(path) as file:
+        for _ in file.chunks():
+            pass
+
+
+def _first_chunks(path: Path) -> tuple[list[GateChunk], int]:
+    chunks: list[GateChunk] = []
+    with raw.open(path) as file:
+        for chunk in file.chunks():
+            chunks.append(chunk)
+            if sum(map(len, chunks)) >= _DECODED_GATES:
+                break
+    return chunks, sum(map(len, chunks))
+
+
+def _seconds_alone(chunks: list[GateChunk], hardware: HardwareMap, turns: int = 10) -> float:
+    """Seconds a pass over the chunks, without the start and the end of an accumulator."""
+    once = best_seconds(lambda: accumulate(chunks, hardware))
+    often = best_seconds(lambda: accumulate(chunks * (turns + 1), hardware))
+    return (often - once) / turns
+
+
+def _row(name: str, value: float, unit: str, figure: str | None = None) -> Row:
+    return {"name": name, "value": value, "unit": unit, "figure": figure}
+
+
+def _speed(name: str, rate: float, ours: float, figure: str | None = None) -> Row:
+    return {"name": name, "value": rate, "unit": "MB/s", "ratio": rate / ours, "figure": figure}

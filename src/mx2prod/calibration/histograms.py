@@ -1,0 +1,126 @@
+"""Histograms in bins of 1 ADC, each row in the smallest window that holds its readings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from mx2prod.calibration.pedestal_kernels import add_rows, copy_ranges, occupied_ranges
+from mx2prod.core.errors import UsageError
+
+MOST_READINGS = int(np.iinfo(np.uint32).max)
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Many histograms in one array.
+
+    The first and the last bin of a row are never empty, so that equal readings give equal arrays
+    whatever window they were collected in.
+
+    Attributes
+    ----------
+    first : ndarray of int32, shape (n_rows,)
+        ADC value of the first bin; 0 for a row without readings.
+    offsets : ndarray of int64, shape (n_rows + 1,)
+        Bins of a row are ``counts[offsets[row]:offsets[row + 1]]``.
+    counts : ndarray of uint32, shape (n_bins,)
+    """
+
+    first: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.uint32]
+
+    @classmethod
+    def from_dense(cls, base: npt.NDArray[np.int32], dense: npt.NDArray[np.uint32]) -> Self:
+        """Cut windows of equal width to their occupied bins.
+
+        Parameters
+        ----------
+        base : ndarray of int32, shape (n_rows,)
+            ADC value of bin 0.
+        dense : ndarray of uint32, shape (n_rows, bins)
+        """
+        start, width = np.zeros((2, len(dense)), np.int64)
+        occupied_ranges(dense, start, width)
+        offsets = _offsets(width)
+        counts = np.zeros(offsets[-1], np.uint32)
+        copy_ranges(dense, start, offsets, counts)
+        first = np.where(width > 0, base + start, 0).astype(np.int32)
+        return cls(first, offsets, counts)
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @property
+    def last(self) -> npt.NDArray[np.int64]:
+        """ADC value behind the last bin, shape (n_rows,)."""
+        return self.first.astype(np.int64) + np.diff(self.offsets)
+
+    def entries(self) -> npt.NDArray[np.int64]:
+        """Count the readings of each row, shape (n_rows,)."""
+        running = np.zeros(len(self.counts) + 1, np.int64)
+        np.cumsum(self.counts, dtype=np.int64, out=running[1:])
+        return running[self.offsets[1:]] - running[self.offsets[:-1]]
+
+    def row(self, number: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
+        """Give the ADC values and counts of the bins of one row."""
+        counts = self.counts[self.offsets[number] : self.offsets[number + 1]]
+        return int(self.first[number]) + np.arange(len(counts)), counts
+
+
+def add_histograms(parts: Sequence[Histograms]) -> Histograms:
+    """Add histograms with the same rows; the windows become their union.
+
+    Raises
+    ------
+    UsageError
+        If a row gets more readings than 32 bits can count.
+    """
+    require_countable(sum(part.entries() for part in parts))
+    first, last = _union(parts)
+    offsets = _offsets(last - first)
+    counts = np.zeros(offsets[-1], np.uint32)
+    for part in parts:
+        add_rows(part.first, part.offsets, part.counts, first, offsets, counts)
+    return Histograms(first, offsets, counts)
+
+
+def require_countable(readings: npt.ArrayLike) -> None:
+    """Raise :class:`UsageError` if a row has more readings than 32 bits can count.
+
+    Parameters
+    ----------
+    readings : array_like of int, shape (n_rows, ...)
+    """
+    most = int(np.max(readings, initial=0))
+    if most > MOST_READINGS:
+        row = int(np.argwhere(np.asarray(readings) == most)[0, 0])
+        raise UsageError(
+            f"histogram row {row} gets {most} readings, at most {MOST_READINGS} can be counted",
+            next_step="merge fewer files",
+        )
+
+
+def _union(parts: Sequence[Histograms]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    limit = np.iinfo(np.int32).max
+    first = np.full(len(parts[0]), limit, np.int32)
+    last = np.full(len(parts[0]), -limit, np.int64)
+    for part in parts:
+        filled = np.diff(part.offsets) > 0
+        np.minimum(first, part.first, out=first, where=filled)
+        np.maximum(last, part.last, out=last, where=filled)
+    empty = last < first
+    first[empty] = 0
+    last[empty] = 0
+    return first, last
+
+
+def _offsets(width: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    offsets = np.zeros(len(width) + 1, np.int64)
+    np.cumsum(width, out=offsets[1:])
+    return offsets
