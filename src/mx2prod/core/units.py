@@ -4,9 +4,6 @@ A number without a unit in its name is in the unit of this table; the factors be
 borders (file formats, command line).
 """
 
-NS_PER_US = 1_000
 US_PER_S = 1_000_000
-MM_PER_CM = 10.0
 BYTES_PER_GB = 1_000_000_000
-KB = 1_000
 MB = 1_000_000

@@ -45,10 +45,6 @@ class Kind(StrEnum):
     CHECKSUM_MISMATCH = "checksum_mismatch"
 
 
-NO_GATE_KINDS = frozenset({Kind.NOT_RAW, Kind.EMPTY, Kind.NO_GATES})
-"""Findings of a file from which no gate is to be had."""
-
-
 class Fault(NamedTuple):
     """One finding.
 

@@ -73,7 +73,6 @@ class GateOrder:
     identity: Identity
     seen: set[tuple[int, int, int]] = field(default_factory=set)
     previous: _Columns | None = None
-    trigger_mismatches: set[int] = field(default_factory=set)
 
     def check(self, gates: _Columns) -> Iterator[Fault]:
         """Yield findings of consecutive gates, and set ``DUPLICATE`` and ``ASIDE`` flags."""

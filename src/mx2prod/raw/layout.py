@@ -38,7 +38,6 @@ FRAME_HEALTHY = 0x03
 """Byte 12: CRC and end-header OK."""
 
 DETECTOR_MX2 = 64
-DEFAULT_CONFIG = 60
 NOMINAL_CHAINS = {
     (0, croc, channel): febs
     for croc, per_channel in {
