@@ -260,7 +260,23 @@ def assemble(
 
 
 @njit(nogil=True)
-def _fill_records(buffer: Any, offset: int, febs: Any, row: int, records: Any) -> Any:
+def read_record(buffer: Any, start: int, records: Any, row: int) -> None:
+    """Read time stamp, delays and quarter ticks of the discriminator record at ``start``."""
+    record = records[row]
+    record["timestamp"] = uint32(load_u64(buffer, start + 32) >> np.uint64(32))
+    low, high = load_u16(buffer, start + 32), load_u16(buffer, start + 34)
+    delay, quarter = record["delay"], record["quarter"]
+    for channel in range(16):
+        delay[channel] = 16
+        quarter[channel] = (high >> channel & 1) << 1 | (low >> channel & 1)
+    for tick in range(16):
+        word = load_u16(buffer, start + 2 * tick)
+        for channel in range(16):
+            delay[channel] -= word >> channel & 1
+
+
+@njit(nogil=True)
+def _fill_records(buffer: Any, offset: int, febs: Any, row: int, records: Any) -> None:
     feb = febs[row]
     start = offset + (24 if feb["flags"] & _INDEPENDENT_PUSH else 22)
     number = types.intp(feb["first_record"])
@@ -270,19 +286,9 @@ def _fill_records(buffer: Any, offset: int, febs: Any, row: int, records: Any) -
             record["feb"] = row
             record["trip"] = trip
             record["record"] = hit
-            record["timestamp"] = uint32(load_u64(buffer, start + 32) >> np.uint64(32))
-            low, high = load_u16(buffer, start + 32), load_u16(buffer, start + 34)
-            delay, quarter = record["delay"], record["quarter"]
-            for channel in range(16):
-                delay[channel] = 16
-                quarter[channel] = (high >> channel & 1) << 1 | (low >> channel & 1)
-            for tick in range(16):
-                word = load_u16(buffer, start + 2 * tick)
-                for channel in range(16):
-                    delay[channel] -= word >> channel & 1
+            read_record(buffer, start, records, number)
             start += 40
             number += 1
-    return number
 
 
 @njit(nogil=True)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mx2prod.raw.columns import FebFlag, GateChunk
 from mx2prod.raw.framing_kernels import LOST, OPAQUE
-from mx2prod.raw.layout import MODE_BY_STREAM
+from mx2prod.raw.layout import CHAIN_MASK, MODE_BY_STREAM
 from mx2prod.raw.reader import DecodedGate, RawFile
 from mx2prod.raw.registers import decode_registers
 
@@ -26,7 +26,6 @@ _REGISTER_NAMES = {
     "boardID": "board_id",
     "FirmwareVersion": "firmware_register",
 }
-_CHAIN_BITS = 0x5F80
 
 
 def dump(file: RawFile, numbers: Iterable[int] | None = None, *, run_index: int = 0) -> Any:
@@ -102,7 +101,7 @@ def _chains(chunk: GateChunk) -> list[tuple[int, int, int]]:
 def _chain(decoded: DecodedGate, crate: int, croc: int, channel: int) -> dict[str, Any]:
     chunk, frames = decoded.chunk, decoded.frames
     source = crate << 14 | croc << 9 | channel << 7
-    own = (frames["kind"] <= OPAQUE) & ((frames["source"] & _CHAIN_BITS) == source)
+    own = (frames["kind"] <= OPAQUE) & ((frames["source"] & CHAIN_MASK) == source)
     first, length, wrapped = _block(frames, own)
     febs = chunk.febs
     rows = np.flatnonzero(

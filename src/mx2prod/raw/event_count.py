@@ -74,7 +74,7 @@ class EventCounts:
             starts, votes = _most_frequent([*self._starts, *learnt])
             events = self._events(frames, starts)
             for gate in jumps.tolist():
-                sure = _all_sure(votes, self._keys(_slice(frames, groups[rows[gate]])))
+                sure = _all_sure(votes, _good_keys(_slice(frames, groups[rows[gate]])))
                 yield from _check_gate(frames, groups[rows[gate]], gates, gate, events, sure=sure)
             for row in repeats.tolist():
                 _return_tail(frames, groups, row, events)
@@ -88,7 +88,7 @@ class EventCounts:
 
     def _start_counts(self, frames: _Columns, group: np.void, number: int) -> _Numbers:
         """Count of each board less the gate number; shape (2048,), -1 where it is not seen."""
-        own = frames[_slice_of(group)]
+        own = _slice(frames, group)
         rows = np.flatnonzero(_is_good(own))
         starts = np.full(_KEYS, _NONE, np.int64)
         starts[board_key_of(own["source"][rows])] = (self._read(own[rows]) - number) % _MODULUS
@@ -103,9 +103,6 @@ class EventCounts:
         events[rows] = np.where(start >= 0, found, _NONE)
         return events
 
-    def _keys(self, own: _Columns) -> _Numbers:
-        return board_key_of(own["source"][_is_good(own)])
-
     def _read(self, frames: _Columns) -> _Numbers:
         """Event counts of front-end frames."""
         offsets = frames["offset"]
@@ -117,6 +114,11 @@ class EventCounts:
 def _is_good(frames: _Columns) -> npt.NDArray[np.bool_]:
     good: npt.NDArray[np.bool_] = (frames["kind"] <= OPAQUE) & ((frames["flags"] & CRC_BAD) == 0)
     return good
+
+
+def _good_keys(frames: _Columns) -> _Numbers:
+    """Board keys of the good front-end frames."""
+    return board_key_of(frames["source"][_is_good(frames)])
 
 
 def _slice_of(group: np.void) -> slice:

@@ -109,23 +109,26 @@ class Examiner:
     _order: GateOrder | None = None
     _seen: set[tuple[int, int, int]] = field(default_factory=set)
     _noted: set[tuple[int, int]] = field(default_factory=set)
-    _counts: EventCounts | None = None
+    _counts: EventCounts = field(init=False)
     _thin_gates: int = 0
     _cut_end: bool = False
     _frame_listing: Listing = field(default_factory=Listing)
     _board_listing: Listing = field(default_factory=Listing)
+
+    def __post_init__(self) -> None:
+        self._counts = EventCounts(self.buffer)
 
     def examine(self, stretch: Stretch) -> Examined:
         """Check a stretch and find the boards of its gates."""
         frames, groups = stretch.frames, stretch.groups
         faults = list(self._start(stretch))
         rows = np.flatnonzero(groups["closed_by"] == BY_HEADER)
-        after = _last_gate_before(groups, self._counts_of_run.last_gate, self.buffer)
+        after = _last_gate_before(groups, self._counts.last_gate, self.buffer)
         gates = read_headers(self.buffer, groups[rows])
         order = self._order_of(stretch.run, gates, faults)
         if order is not None:
             faults += order.check(gates)
-        faults += self._counts_of_run.check(frames, groups, gates)
+        faults += self._counts.check(frames, groups, gates)
         trimmed = _trim_lost(frames, groups)
         gates["offset"] = groups["begin"][rows]
         febs, n_records, n_adc = _assemble(self.buffer, stretch, rows)
@@ -209,12 +212,6 @@ class Examiner:
             self._order = GateOrder(identity, self._seen)
             faults += check_against_name(identity, self.name_run, self.name_subrun)
         return self._order
-
-    @property
-    def _counts_of_run(self) -> EventCounts:
-        if self._counts is None:
-            raise RuntimeError("examine() starts the run before it counts")
-        return self._counts
 
     def _lost(
         self,

@@ -26,6 +26,7 @@ from mx2prod.raw.framing_kernels import (
     UNKNOWN,
 )
 from mx2prod.raw.layout import (
+    CHAIN_MASK,
     DAQ_HEADER_BYTES,
     DAQ_HEADER_MAGIC,
     FRAME_HEALTHY,
@@ -49,8 +50,6 @@ _FRAME_KINDS = (
     (STATUS_BAD, Kind.FRAME_STATUS, Severity.WARNING),
     (MANY_HITS, Kind.HIT_COUNT, Severity.WARNING),
 )
-_CHAIN_MASK = 0x5F80
-"""Crate, CROC-E and channel bits of a source id."""
 
 
 MAX_LISTED = 100_000
@@ -360,13 +359,13 @@ def _wrapped_chain(buffer: _Bytes, frames: _Columns, row: int) -> Address | None
         return None
     declared = int(buffer[start]) << 8 | int(buffer[start + 1])
     source = int(buffer[start + 6]) << 8 | int(buffer[start + 7])
-    after, chain = frames[row + 1], source & _CHAIN_MASK
-    ends_chain = after["kind"] == DAQ_HEADER or (after["source"] & _CHAIN_MASK) != chain
+    after, chain = frames[row + 1], source & CHAIN_MASK
+    ends_chain = after["kind"] == DAQ_HEADER or (after["source"] & CHAIN_MASK) != chain
     same_gate = after["group"] == frames["group"][row]
     if not ends_chain or not same_gate or declared <= length:
         return None
     group = frames[frames["group"] == frames["group"][row]]
-    same_chain = (group["source"] & _CHAIN_MASK) == chain
+    same_chain = (group["source"] & CHAIN_MASK) == chain
     of_chain = group[same_chain & (group["kind"] < DAQ_HEADER)]
     if not len(of_chain) or np.any(of_chain["kind"] == FPGA):
         return None

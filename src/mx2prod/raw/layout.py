@@ -121,6 +121,10 @@ class Address:
         )
 
 
+CHAIN_MASK = 0x5F80
+"""Crate, CROC-E and channel bits of a source id."""
+
+
 def board_key(crate: int, croc: int, channel: int, feb: int) -> int:
     """Dense 11-bit key of a board: crate, CROC-E, channel, FEB."""
     return crate << 10 | croc << 6 | channel << 4 | feb

@@ -13,8 +13,8 @@ import numpy as np
 from numba import njit, types, uint16
 
 from mx2prod.raw.columns import RECORD_DTYPE
-from mx2prod.raw.crc8_kernels import BYTES, load_u16, load_u64
-from mx2prod.raw.decode_kernels import RECORDS
+from mx2prod.raw.crc8_kernels import BYTES, load_u16
+from mx2prod.raw.decode_kernels import RECORDS, read_record
 from mx2prod.raw.encode_kernels import OUT, put_record, put_u16_be, put_u16_le, seal
 from mx2prod.raw.framing_kernels import ADC, DISCRIMINATOR, FPGA, FRAMES, NIBBLES, OPAQUE, PAIRED
 
@@ -98,19 +98,6 @@ def put_frame(
 
 
 @njit(nogil=True)
-def _read_record(buffer: Any, start: int, records: Any, row: int) -> None:
-    record = records[row]
-    record["timestamp"] = load_u64(buffer, start + 32) >> np.uint64(32)
-    low, high = types.intp(load_u16(buffer, start + 32)), types.intp(load_u16(buffer, start + 34))
-    for channel in range(16):
-        fired = 0
-        for tick in range(16):
-            fired += types.intp(load_u16(buffer, start + 2 * tick)) >> channel & 1
-        record["delay"][channel] = 16 - fired
-        record["quarter"][channel] = (high >> channel & 1) << 1 | (low >> channel & 1)
-
-
-@njit(nogil=True)
 def _take_frame(
     buffer: Any, frames: Any, row: int, model: Any, words: Any, records: Any, data: Any, used: Any
 ) -> Any:
@@ -147,7 +134,7 @@ def _take_frame(
     count = (length - 23 - n_counts) // 40
     frame["first"], frame["count"] = n_records, count
     for number in range(count):
-        _read_record(buffer, offset + 20 + n_counts + 40 * number, records, n_records + number)
+        read_record(buffer, offset + 20 + n_counts + 40 * number, records, n_records + number)
     return n_words, n_records + count, n_data
 
 

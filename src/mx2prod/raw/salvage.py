@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.core.canonical import canonical_json
 from mx2prod.core.errors import RawFileError
 from mx2prod.core.files import atomic_path, refuse_existing, write_text
 from mx2prod.raw.columns import GateFlag
@@ -142,8 +143,6 @@ def _write_run(
 
 
 def _write_summaries(file: RawFile, result: Salvage) -> None:
-    from mx2prod.core.canonical import canonical_json
-
     summary = {"source": file.path.name, "source_bytes": file.size, **result.as_dict()}
     summary["faults"] = [fault.as_dict() for fault in file.faults]
     for output in result.outputs:
