@@ -92,6 +92,16 @@ def untouched(mutant: Mutant, span: tuple[int, int]) -> bool:
     return bool(np.array_equal(piece, np.arange(begin, end)))
 
 
+def maps_are_known(mutant: Mutant, original: bytes) -> bool:
+    """Is the chain map whole at the start of the file, and in every copy of the run header?"""
+    data, magic = mutant.data.tobytes(), original[:8]
+    starts = [0]
+    while (found := data.find(magic, starts[-1] + 1)) >= 0:
+        starts.append(found)
+    whole = np.arange(MAP_BYTES)
+    return all(np.array_equal(mutant.origin[at : at + MAP_BYTES], whole) for at in starts)
+
+
 def beyond_the_crc(content: bytes, frames: set[bytes]) -> bool:
     """Is this an original gate with flipped bits that both CRC bytes of every frame still fit?
 
@@ -144,8 +154,7 @@ def check(path: Path, original: bytes, mutant: Mutant) -> None:
             known = not kept or content[gate] in frames
             assert known or beyond_the_crc(content[gate], frames), f"gate invented: {mutant.log}"
         offsets = set(scan.gates["offset"][used].tolist())
-        map_is_known = np.array_equal(mutant.origin[:MAP_BYTES], np.arange(MAP_BYTES))
-        for span in spans(original) if map_is_known else ():
+        for span in spans(original) if maps_are_known(mutant, original) else ():
             if untouched(mutant, span):
                 start = int(np.flatnonzero(mutant.origin == span[0])[0])
                 assert start in offsets, f"gate at {start} lost: {mutant.log}"
