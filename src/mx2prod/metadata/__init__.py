@@ -1,6 +1,7 @@
 """The DUNE record of a file: derive it, check it."""
 
 from mx2prod.metadata.check import check_record, check_records
+from mx2prod.metadata.constants_record import Judged, constants_record
 from mx2prod.metadata.context import (
     Context,
     GlobalSubrunLookup,
@@ -33,6 +34,7 @@ __all__ = [
     "Context",
     "GlobalSubrunLookup",
     "Job",
+    "Judged",
     "MadeRecord",
     "OutputFacts",
     "Problem",
@@ -44,6 +46,7 @@ __all__ = [
     "bytes_of",
     "check_record",
     "check_records",
+    "constants_record",
     "derivation_problems",
     "digits_record",
     "example",

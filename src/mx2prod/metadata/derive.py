@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +26,8 @@ NOTHING_READ = hashlib.sha256(b"").hexdigest()
 """``dune.conditions_digest`` of a file that was made without constants."""
 LOCAL_CONFIG = "mx2-local.opts"
 """``dune.config_file`` outside a campaign."""
-_WORST_FIRST = ("bad", "recovered", "good")
+WORST_FIRST = ("bad", "recovered", "good")
+"""Words of ``core.file_content_status``; a product has the worst of its inputs and its own."""
 _INHERITED = (
     "core.run_type",
     "core.data_stream",
@@ -167,7 +168,7 @@ def raw_record(
         "retention.status": "active",
         "retention.class": "simulation" if mc else retention_class(info.sidecar),
     }
-    return _record(str(name), rules, info.bytes, info.adler32, metadata)
+    return assemble_record(str(name), rules, info.bytes, info.adler32, metadata)
 
 
 def _gate_fields(info: RawInfo, name: FileName) -> dict[str, Any]:
@@ -264,7 +265,7 @@ def digits_record(
         "retention.status": "active",
     }
     did = f"{parent['namespace']}:{parent['name']}"
-    return _record(output.name, rules, output.size, output.adler32, metadata, parent=did)
+    return assemble_record(output.name, rules, output.size, output.adler32, metadata, parents=[did])
 
 
 def _inherited(parent: Mapping[str, Any], output: OutputFacts) -> dict[str, Any]:
@@ -278,20 +279,20 @@ def _inherited(parent: Mapping[str, Any], output: OutputFacts) -> dict[str, Any]
     if output.end_time is not None:
         values["core.end_time"] = float(output.end_time)
     states = (source["core.file_content_status"], output.content_status)
-    values["core.file_content_status"] = min(states, key=_WORST_FIRST.index)
+    values["core.file_content_status"] = min(states, key=WORST_FIRST.index)
     simulated = values["core.file_type"] == SIMULATION
     values["retention.class"] = "simulation" if simulated else "physics"
     return values
 
 
-def _record(
+def assemble_record(
     name: str,
     rules: Schema,
     size: int,
     adler32: str,
     metadata: Mapping[str, Any],
     *,
-    parent: str | None = None,
+    parents: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Assemble a record; what has no value has no key, keys stand in the order of the table."""
     order = {key: position for position, key in enumerate(rules.fields)}
@@ -301,7 +302,7 @@ def _record(
         "namespace": rules.namespace,
         "size": size,
         "checksums": {"adler32": adler32},
-        **({"parents": [{"did": parent}]} if parent else {}),
+        **({"parents": [{"did": did} for did in parents]} if parents else {}),
         "metadata": dict(sorted(kept.items(), key=lambda item: order[item[0]])),
     }
 

@@ -66,7 +66,7 @@ def check_rate(view: RecordView, context: Context) -> Iterator[Finding]:
     stream = context.schema.streams.get(view.text("core.data_stream") or "")
     start, end = (view.number(key) for key in _KEYS)
     count = view.integer("core.event_count")
-    if stream is None or not stream.beam or view.letter == "M":
+    if stream is None or not stream.beam or view.letter in ("M", "K"):
         return
     if start is None or end is None or count is None or count < 2:
         return
