@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from mx2prod.raw.registers import REGISTERS, decode_registers
+from mx2prod.core.errors import UsageError
+from mx2prod.raw.registers import REGISTERS, decode_registers, encode_registers
 
 
 def block(**bytes_at):
@@ -46,3 +48,18 @@ def test_all_ones_reach_the_maximum_of_every_field():
     registers = np.full((2, 59), 255, np.uint8)
     for field in REGISTERS:
         assert decode_registers(registers)[field.name].tolist() == [field.maximum] * 2
+
+
+def test_encoding_is_the_inverse_of_decoding() -> None:
+    draw = np.random.default_rng(1)
+    values = {r.name: draw.integers(0, r.maximum + 1, 50, np.int64) for r in REGISTERS}
+    found = decode_registers(encode_registers(values, 50))
+    for name, value in values.items():
+        assert np.array_equal(found[name], value), name
+
+
+def test_registers_that_cannot_be_encoded() -> None:
+    with pytest.raises(UsageError, match="did you mean 'hv_target'"):
+        encode_registers({"hv_targt": 1}, 1)
+    with pytest.raises(UsageError, match=r"board_id: 16 is not in 0\.\.15"):
+        encode_registers({"board_id": 16}, 1)

@@ -11,7 +11,7 @@ import pytest
 
 from mx2prod import raw
 from mx2prod.core.errors import UsageError
-from mx2prod.raw.columns import GateChunk
+from mx2prod.raw.columns import FebFlag, GateChunk
 from mx2prod.raw.encoder import cell_type, encode
 from mx2prod.raw.layout import Address, RunHeader, source_id
 from mx2prod.raw.roundtrip import roundtrip
@@ -122,3 +122,27 @@ def test_source_id_examples() -> None:
     for hit in range(32):
         address = Address(1, 13, 3, 15, hit)
         assert Address.of(source_id(1, 13, 3, 15, hit)) == address
+
+
+def test_boards_that_fail_are_written_as_the_daq_does(raw_path: Any) -> None:
+    """Header-only frames byte by byte as in the sample; absent boards give none; error bits."""
+    path = raw_path("b03_feb_missing")
+    with raw.open(path) as file:
+        chunks = list(file.chunks(strict=False))
+        header = file.scan().runs[0].header
+    febs = np.concatenate([chunk.febs["flags"] for chunk in chunks])
+    assert np.any(febs & FebFlag.NO_ANSWER) and np.any(febs & FebFlag.ABSENT)
+    assert b"".join(encode(header, chunks)) == path.read_bytes()
+
+
+def test_error_bits_are_written_and_read_back(raw_path: Any, tmp_path: Path) -> None:
+    chunk, header = one_gate(raw_path("p03_numib_small"))
+    chunk.febs["flags"][1] |= FebFlag.STATUS
+    path = tmp_path / raw_path("p03_numib_small").name
+    path.write_bytes(b"".join(encode(header, [chunk])))
+    with raw.open(path) as file:
+        again = next(file.chunks(strict=False))
+    assert np.array_equal(again.febs["flags"], chunk.febs["flags"])
+    assert {str(f.kind) for f in raw.summarise(path).faults if f.severity != "note"} == {
+        "frame_status"
+    }

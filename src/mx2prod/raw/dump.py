@@ -115,7 +115,7 @@ def _chain(decoded: DecodedGate, crate: int, croc: int, channel: int) -> dict[st
         "n_frames": int(own.sum()),
         "file_offset": first,
         "bytes_written": length,
-        "febs": [_board(decoded, int(row)) for row in rows],
+        "febs": [dump_board(chunk, int(row)) for row in rows],
     }
 
 
@@ -133,8 +133,15 @@ def _block(
     return begin, int(frames["offset"][stop] + frames["length"][stop]) - begin, cut
 
 
-def _board(decoded: DecodedGate, row: int) -> dict[str, Any]:
-    chunk = decoded.chunk
+def dump_board(chunk: GateChunk, row: int) -> dict[str, Any]:
+    """One board of a gate as plain data.
+
+    Parameters
+    ----------
+    chunk : GateChunk
+    row : int
+        Row of the board in ``chunk.febs``.
+    """
     feb = chunk.febs[row]
     flags = FebFlag(int(feb["flags"]))
     board: dict[str, Any] = {"feb": int(feb["board"])}

@@ -12,7 +12,7 @@ from numba import njit, types, uint8, uint16
 from mx2prod.raw.columns import FebFlag
 from mx2prod.raw.crc8_kernels import START, crc8
 from mx2prod.raw.decode_kernels import ADC_FRAMES, FEBS, RECORDS
-from mx2prod.raw.layout import TYPE_DISCRIMINATOR, TYPE_FPGA
+from mx2prod.raw.layout import MIN_FRAME_BYTES, TYPE_DISCRIMINATOR, TYPE_FPGA
 
 OUT = types.Array(uint8, 1, "C")
 
@@ -20,7 +20,12 @@ _STATUS_FRAME = 0x5010
 _STATUS_DISCRIMINATOR = 0x5011
 _STATUS_LAST = 0x5410
 _INDEPENDENT = FebFlag.INDEPENDENT_PUSH.value
-_SILENT = (FebFlag.ABSENT | FebFlag.NO_ANSWER).value
+_ABSENT = FebFlag.ABSENT.value
+_NO_ANSWER = FebFlag.NO_ANSWER.value
+_FAULTY = FebFlag.STATUS.value
+_DEEPEST_CELL = 0x5F
+_TIMEOUT = 0x0008
+"""Error bit that the frames of a board with FebFlag.STATUS get."""
 
 
 @njit(nogil=True)
@@ -92,6 +97,8 @@ def _put_header(
         | types.intp(feb["board"]) << 3
     )
     source |= (hit >> 4 & 1) << 15 | (hit >> 3 & 1) << 13 | hit & 7
+    if feb["flags"] & _FAULTY:
+        status |= _TIMEOUT
     put_u16_be(out, position, length)
     put_u16_be(out, position + 2, status)
     out[position + 4] = feb["firmware"]
@@ -169,6 +176,26 @@ def _put_fpga(out: Any, position: int, febs: Any, row: int, registers: Any, last
     return end
 
 
+@njit(nogil=True)
+def _put_no_answer(
+    out: Any, position: int, febs: Any, row: int, frame_type: int, last: bool
+) -> Any:
+    """Write a header-only frame: bytes 10 to 19 are not those of a board."""
+    status = _STATUS_FRAME
+    if frame_type == TYPE_DISCRIMINATOR:
+        status = _STATUS_DISCRIMINATOR
+    elif last:
+        status = _STATUS_LAST
+    end = _put_header(out, position, febs, row, frame_type, 0, MIN_FRAME_BYTES, status)
+    out[position + 10] = febs[row]["board"]
+    out[position + 11] = frame_type
+    out[position + 12] = 0
+    out[position + 13] = febs[row]["chain"]
+    out[position + 14 : position + 20] = 0
+    seal(out, position, MIN_FRAME_BYTES)
+    return end
+
+
 @njit(
     types.intp(
         OUT,
@@ -197,19 +224,27 @@ def put_chain(
 ) -> Any:
     """Write the chain block of boards ``first:stop``; return the position after it.
 
-    Boards that are absent or do not answer are left out.  The block holds, for each board, its
-    discriminator frame and its ADC frames, then the FPGA frames of all boards.
+    The block holds, for each board, its discriminator frame and its ADC frames, then the FPGA
+    frames of all boards.  Absent boards are left out; boards that do not answer give header-only
+    frames; the frames of boards flagged with error bits say that they timed out.
     """
     last = first - 1
     for row in range(first, stop):
         feb = febs[row]
-        if feb["flags"] & _SILENT != 0:
+        if feb["flags"] & _ABSENT:
             continue
         last = row
+        if feb["flags"] & _NO_ANSWER:
+            position = _put_no_answer(out, position, febs, row, TYPE_DISCRIMINATOR, False)
+            position = _put_no_answer(out, position, febs, row, _DEEPEST_CELL, False)
+            continue
         position = _put_discriminator(out, position, febs, row, records)
         for number in range(feb["first_adc"], feb["first_adc"] + feb["n_adc"]):
             position = _put_adc(out, position, febs, row, adc_frames, adc, number)
     for row in range(first, stop):
-        if febs[row]["flags"] & _SILENT == 0:
+        flags = febs[row]["flags"]
+        if flags & _NO_ANSWER and not flags & _ABSENT:
+            position = _put_no_answer(out, position, febs, row, TYPE_FPGA, row == last)
+        elif not flags & _ABSENT:
             position = _put_fpga(out, position, febs, row, registers, row == last)
     return position

@@ -32,8 +32,15 @@ def cell_type(hit: int, n_timed: int, firmware: int = 97) -> int:
     Cells are used from the deepest: 22 - (N - hit), or 7 - (N - hit) for firmware 91
     (raw-format page, section 3).
     """
+    return int(cell_types(np.array([hit]), np.array([n_timed]), firmware)[0])
+
+
+def cell_types(
+    hit: npt.NDArray[np.integer], n_timed: npt.NDArray[np.integer], firmware: int = 97
+) -> npt.NDArray[np.uint8]:
+    """Byte 5 of many ADC frames; see :func:`cell_type`."""
     deepest = 22 if firmware >= 95 else 7
-    return ADC_TYPES[deepest - (n_timed - hit)]
+    return np.array(ADC_TYPES, np.uint8)[deepest - (n_timed - hit)]
 
 
 def encode(

@@ -6,10 +6,15 @@ tables.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from mx2prod.core.errors import UsageError
+from mx2prod.core.suggest import nearest
+from mx2prod.raw.columns import N_REGISTERS
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,38 @@ def decode_registers(
         In the order of :data:`REGISTERS`, in the smallest unsigned type that holds the field.
     """
     return {field.name: _field(registers, field) for field in REGISTERS}
+
+
+def encode_registers(values: Mapping[str, npt.ArrayLike], n_blocks: int) -> npt.NDArray[np.uint8]:
+    """Register blocks with these named values; the inverse of :func:`decode_registers`.
+
+    Parameters
+    ----------
+    values : mapping of str to array_like of int, shape () or (n_blocks,)
+        By name of :data:`REGISTERS`; registers without a value are zero.
+    n_blocks : int
+
+    Returns
+    -------
+    ndarray of uint8, shape (n_blocks, 59)
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown or a value does not fit in its field.
+    """
+    registers = np.zeros((n_blocks, N_REGISTERS), np.uint8)
+    fields = {field.name: field for field in REGISTERS}
+    for name, given in values.items():
+        if name not in fields:
+            raise UsageError(f"no register {name!r}" + nearest(name, fields))
+        field, value = fields[name], np.asarray(given, np.int64)
+        if np.any((value < 0) | (value > field.maximum)):
+            raise UsageError(f"register {name}: {value} is not in 0..{field.maximum}")
+        shifted = value << field.low_bit
+        for number in range(field.n_bytes):
+            registers[:, field.first + number] |= (shifted >> 8 * number & 0xFF).astype(np.uint8)
+    return registers
 
 
 def _field(registers: npt.NDArray[np.uint8], field: Register) -> npt.NDArray[np.unsignedinteger]:

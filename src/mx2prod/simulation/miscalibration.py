@@ -1,0 +1,358 @@
+"""Known errors of the simulated detector, each with its truth (detector page, section 7.2).
+
+| name | acts on | laws |
+|---|---|---|
+| pedestal | mean of each channel and gain, ADC | gauss, uniform, shift, drift (ADC an hour) |
+| gain | electrons per photoelectron, relative | gauss, uniform, scale |
+| feb | all three slopes of a channel, relative | gauss, uniform, scale, swap of two boards |
+| strip | response of each strip, relative | gauss, uniform, scale |
+| light | all light, relative | scale |
+| attenuation | attenuation length of each strip, relative | gauss, uniform, scale |
+| planes, rotations | each plane, mm and rad | gauss, uniform, shift |
+| timing | each half board, ns | gauss, uniform, shift |
+| slewing | time walk, relative | scale |
+| weave | fibre weave of the boards named | swap |
+
+``gauss`` has a width of ``size``, ``uniform`` goes from -size to size, ``scale`` multiplies by
+``size``, ``shift`` adds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from mx2prod.constants import (
+    Alignment,
+    AttenuationId,
+    Constants,
+    FebResponse,
+    Pedestal,
+    PmtGain,
+    StripToStrip,
+    Table,
+    Timing,
+    read_parquet,
+)
+from mx2prod.core.errors import ConfigError, TableError
+from mx2prod.core.suggest import nearest
+from mx2prod.detector import weave_slots
+from mx2prod.detector.schemas import PIXELS_PER_BOARD
+from mx2prod.simulation.hardware_kernels import draw_values
+from mx2prod.simulation.random_kernels import normal_table
+from mx2prod.simulation.spec import Miscalibration, Spec
+
+if TYPE_CHECKING:
+    from mx2prod.simulation.hardware import TrueDetector
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+SLOPES = [1, 3, 5]
+_GAINS = ("hg", "mg", "lg")
+_CURVE = ("adc0", "slope1", "xkink1", "slope2", "xkink2", "slope3")
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One known error: its entry in the spec, and random numbers for it.
+
+    Attributes
+    ----------
+    entry : Miscalibration
+    seed : int
+    stream : int
+        Names the random numbers.
+    """
+
+    entry: Miscalibration
+    seed: int
+    stream: int
+
+    def added(self, n: int, name: str) -> Floats:
+        """Give what is added to n values; laws gauss, uniform, shift."""
+        return self._values(n, name, {"gauss", "uniform", "shift"})
+
+    def factor(self, n: int, name: str) -> Floats:
+        """Give what n values are multiplied by; laws gauss, uniform, scale."""
+        values = self._values(n, name, {"gauss", "uniform", "scale"})
+        if self.entry.kind == "scale":
+            return values
+        return np.asarray(np.maximum(1 + values, 0.01))
+
+    def _values(self, n: int, name: str, laws: set[str]) -> Floats:
+        require_law(self.entry, name, laws)
+        normals, uniforms = np.empty((2, n))
+        draw_values(np.uint64(self.seed), self.stream, normal_table(), normals, uniforms)
+        if self.entry.kind == "gauss":
+            return self.entry.size * normals
+        if self.entry.kind == "uniform":
+            return self.entry.size * (2 * uniforms - 1)
+        return np.full(n, self.entry.size)
+
+
+def require_law(entry: Miscalibration, name: str, laws: set[str]) -> None:
+    """Refuse a law that a known error cannot have.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if entry.kind not in laws:
+        raise ConfigError(
+            f"miscalibrate.{name}: kind {entry.kind!r} has no meaning here, expected one of "
+            f"{', '.join(sorted(laws))}"
+        )
+
+
+def miscalibrate(truth: TrueDetector, spec: Spec, run: int) -> None:
+    """Give a detector the known errors of a spec that act in a run, in order.
+
+    Parameters
+    ----------
+    truth : TrueDetector
+        Changed.
+    spec : Spec
+    run : int
+
+    Raises
+    ------
+    ConfigError
+        If a board does not exist, or a law has no meaning.
+    InputFileError, TableError
+        If a table of values cannot be read, or has another schema.
+    """
+    for place, (name, act) in enumerate(_ACTIONS.items()):
+        entries: list[Miscalibration] = getattr(spec.miscalibrate, name)
+        for number, entry in enumerate(entries):
+            if run < entry.since_run:
+                continue
+            if entry.table:
+                _from_table(truth, name, entry)
+            else:
+                act(truth, Draw(entry, spec.seed, 1 + 64 * place + number))
+
+
+def boards_of(truth: TrueDetector, names: list[str], where: str) -> Bools:
+    """Tell which boards are named; all without any name.  Shape (n_febs,).
+
+    Raises
+    ------
+    ConfigError
+        If a board does not exist.
+    """
+    known = ["-".join(map(str, board)) for board in truth.detector.hardware.boards.tolist()]
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"{where}: no board {name!r}" + nearest(name, known),
+                next_step="mx2 detector boards",
+            )
+    return np.array([not names or name in names for name in known])
+
+
+def _channels(truth: TrueDetector, draw: Draw, name: str) -> Bools:
+    boards = boards_of(truth, draw.entry.boards, f"miscalibrate.{name}")
+    return np.repeat(boards, PIXELS_PER_BOARD)
+
+
+def _pedestal(truth: TrueDetector, draw: Draw) -> None:
+    chosen = _channels(truth, draw, "pedestal")
+    if draw.entry.kind == "drift":
+        truth.drift[chosen[::PIXELS_PER_BOARD]] += draw.entry.size
+        return
+    added = draw.added(truth.pedestal.size, "pedestal").reshape(truth.pedestal.shape)
+    truth.pedestal[chosen] += added[chosen]
+
+
+def _gain(truth: TrueDetector, draw: Draw) -> None:
+    chosen = _channels(truth, draw, "gain")
+    truth.gain[chosen] *= draw.factor(len(truth.gain), "gain")[chosen]
+
+
+def _feb(truth: TrueDetector, draw: Draw) -> None:
+    chosen = _channels(truth, draw, "feb")
+    if draw.entry.kind == "swap":
+        if len(draw.entry.boards) != 2:
+            raise ConfigError("miscalibrate.feb: swap needs two boards")
+        by_board = truth.curve.reshape(-1, PIXELS_PER_BOARD, *truth.curve.shape[1:])
+        first, second = np.flatnonzero(chosen[::PIXELS_PER_BOARD])
+        by_board[[first, second]] = by_board[[second, first]]
+        return
+    factor = draw.factor(len(truth.curve), "feb")[chosen]
+    slopes = truth.curve[chosen]
+    slopes[:, :, SLOPES] *= factor[:, None, None]
+    truth.curve[chosen] = slopes
+
+
+def _strip(truth: TrueDetector, draw: Draw) -> None:
+    truth.strip_response *= draw.factor(len(truth.strip_response), "strip")
+
+
+def _light(truth: TrueDetector, draw: Draw) -> None:
+    require_law(draw.entry, "light", {"scale"})
+    truth.light *= draw.entry.size
+
+
+def _attenuation(truth: TrueDetector, draw: Draw) -> None:
+    truth.attenuation[:, 0] *= draw.factor(len(truth.attenuation), "attenuation")
+
+
+def _planes(truth: TrueDetector, draw: Draw) -> None:
+    truth.plane_shift_mm += draw.added(len(truth.plane_shift_mm), "planes")
+
+
+def _rotations(truth: TrueDetector, draw: Draw) -> None:
+    truth.plane_rotation_rad += draw.added(len(truth.plane_rotation_rad), "rotations")
+
+
+def _timing(truth: TrueDetector, draw: Draw) -> None:
+    boards = boards_of(truth, draw.entry.boards, "miscalibrate.timing")
+    added = draw.added(truth.offset_ns.size, "timing").reshape(truth.offset_ns.shape)
+    truth.offset_ns[boards] += added[boards]
+
+
+def _slewing(truth: TrueDetector, draw: Draw) -> None:
+    require_law(draw.entry, "slewing", {"scale"})
+    truth.slewing_ns *= draw.entry.size
+
+
+def _weave(truth: TrueDetector, draw: Draw) -> None:
+    """Give boards the other weave: their strips move to other pixels."""
+    require_law(draw.entry, "weave", {"swap"})
+    if not draw.entry.boards:
+        raise ConfigError("miscalibrate.weave: name the boards")
+    for feb in np.flatnonzero(boards_of(truth, draw.entry.boards, "miscalibrate.weave")).tolist():
+        _swap_weave(truth, feb)
+
+
+def _swap_weave(truth: TrueDetector, feb: int) -> None:
+    first = feb * PIXELS_PER_BOARD
+    channel = truth.channel_of_strip
+    strips = np.flatnonzero((channel >= first) & (channel < first + PIXELS_PER_BOARD))
+    pixels = channel[strips] - first
+    slots = {weave: weave_slots(weave) for weave in ("A", "B")}
+    own, other = ("A", "B") if _is_weave_a(truth, feb) else ("B", "A")
+    pixel_of_slot = np.argsort(slots[other])
+    channel[strips] = first + pixel_of_slot[slots[own][pixels]]
+
+
+def _is_weave_a(truth: TrueDetector, feb: int) -> bool:
+    board = truth.detector.hardware.boards[feb].tolist()
+    rows = truth.detector.boards.rows
+    same = [tuple(row) == board for row in rows[["crate", "croc", "chain", "board"]].tolist()]
+    if not any(same):
+        raise ConfigError(
+            f"miscalibrate.weave: board {'-'.join(map(str, board))} reads no strips",
+            next_step="mx2 detector boards",
+        )
+    return str(rows["weave"][same][0]) == "A"
+
+
+_ACTIONS: dict[str, Callable[[TrueDetector, Draw], None]] = {
+    "pedestal": _pedestal,
+    "gain": _gain,
+    "feb": _feb,
+    "strip": _strip,
+    "light": _light,
+    "attenuation": _attenuation,
+    "planes": _planes,
+    "rotations": _rotations,
+    "timing": _timing,
+    "slewing": _slewing,
+    "weave": _weave,
+}
+_SCHEMAS: dict[str, type[Constants]] = {
+    "pedestal": Pedestal,
+    "gain": PmtGain,
+    "feb": FebResponse,
+    "strip": StripToStrip,
+    "attenuation": AttenuationId,
+    "planes": Alignment,
+    "rotations": Alignment,
+    "timing": Timing,
+}
+
+
+def _from_table(truth: TrueDetector, name: str, entry: Miscalibration) -> None:
+    """Take true values from a constants table."""
+    if name not in _SCHEMAS:
+        raise ConfigError(f"miscalibrate.{name}: no table of it exists, give kind and size")
+    table = read_parquet(Path(entry.table))
+    if table.schema is not _SCHEMAS[name]:
+        raise TableError(
+            f"{entry.table}: a table of {table.schema.schema}, expected {_SCHEMAS[name].schema}"
+        )
+    _TABLES[name](truth, table)
+
+
+def _rows(truth: TrueDetector, table: Table) -> npt.NDArray[np.int64]:
+    return truth.detector.hardware.channel_index(table.channel)
+
+
+def _strip_rows(truth: TrueDetector, table: Table) -> npt.NDArray[np.int64]:
+    return truth.detector.planes.strip_index(table["module"], table["plane"], table["strip"])
+
+
+def _plane_rows(truth: TrueDetector, table: Table) -> npt.NDArray[np.int64]:
+    return truth.detector.planes.index(table["module"], table["plane"])
+
+
+def _take_pedestals(truth: TrueDetector, table: Table) -> None:
+    rows = _rows(truth, table)
+    for gain, prefix in enumerate(_GAINS):
+        truth.pedestal[rows, gain] = table[f"{prefix}_mean"]
+        truth.noise[rows, gain] = np.sqrt(np.maximum(table[f"{prefix}_rms"] ** 2 - 1 / 12, 0))
+
+
+def _take_gains(truth: TrueDetector, table: Table) -> None:
+    truth.gain[_rows(truth, table)] = table["gain"]
+
+
+def _take_curves(truth: TrueDetector, table: Table) -> None:
+    rows = _rows(truth, table)
+    for gain, prefix in enumerate(_GAINS):
+        for number, column in enumerate(_CURVE):
+            truth.curve[rows, gain, number] = table[f"{prefix}_{column}"]
+
+
+def _take_strips(truth: TrueDetector, table: Table) -> None:
+    truth.strip_response[_strip_rows(truth, table)] = 1 / table["s2s"]
+
+
+def _take_attenuation(truth: TrueDetector, table: Table) -> None:
+    rows = _strip_rows(truth, table)
+    for number, column in enumerate(("atten", "reflect", "amp")):
+        truth.attenuation[rows, number] = table[column]
+
+
+def _take_shifts(truth: TrueDetector, table: Table) -> None:
+    truth.plane_shift_mm[_plane_rows(truth, table)] = -table["shift_mm"]
+
+
+def _take_rotations(truth: TrueDetector, table: Table) -> None:
+    truth.plane_rotation_rad[_plane_rows(truth, table)] = -table["rot_rad"]
+
+
+def _take_offsets(truth: TrueDetector, table: Table) -> None:
+    boards = truth.detector.hardware.feb_index(
+        list(zip(*(table[name].tolist() for name in ("crate", "croc", "chain", "board")),
+                 strict=True))
+    )  # fmt: skip
+    truth.offset_ns[boards, table["half"]] = table["offset_ns"]
+
+
+_TABLES: dict[str, Callable[[TrueDetector, Table], None]] = {
+    "pedestal": _take_pedestals,
+    "gain": _take_gains,
+    "feb": _take_curves,
+    "strip": _take_strips,
+    "attenuation": _take_attenuation,
+    "planes": _take_shifts,
+    "rotations": _take_rotations,
+    "timing": _take_offsets,
+}
