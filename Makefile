@@ -59,10 +59,10 @@ format: setup  ## put the code into the project's format
 docs: setup  ## the documentation site, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: setup .venv-strax/.ready  ## benchmarks, ours beside peers, as ratios
+bench: setup .venv-strax/.ready .venv-ctapipe/.ready  ## benchmarks, ours beside peers, as ratios
 	$(BIN)/python -m benchmarks
 
-figures: setup .venv-strax/.ready  ## measure every promised figure again: benchmarks/figures.json
+figures: setup .venv-strax/.ready .venv-ctapipe/.ready  ## measure every promised figure again: benchmarks/figures.json
 	$(BIN)/python -m benchmarks --figures
 
 services:  ## install the Debian programs that service tests use (root)

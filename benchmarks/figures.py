@@ -48,6 +48,22 @@ BOUNDS = {
         3, "pedestal accumulator, decode and every CRC included", "MB/s", 300, True
     ),
     "pedestal_merge_s": Bound(3, "merge of 435 pedestal accumulators", "s", 10, False),
+    "pedestal_table_s": Bound(3, "1 GB pedestal file to table and records", "s", 10, False),
+    "gains_fit_s": Bound(3, "fit of all gains", "s", 5, False),
+    "sim_beam_gates_s": Bound(3, "simulated beam gates, one core", "1/s", 40, True),
+    "sim_pedestal_gates_s": Bound(3, "simulated pedestal gates, one core", "1/s", 167, True),
+    "sim_beam_file_s": Bound(3, "simulation of a beam file of 7,200 gates", "s", 180, False),
+    "sim_beam_size_percent": Bound(3, "its size against 1.206 GB", "%", 10, False),
+    "sim_memory_mb": Bound(3, "peak memory of the simulation", "MB", 1000, False),
+    "closure_tests": Bound(3, "closure tests of pre-production at full size", "tests", 10, True),
+    "resolve_ms": Bound(4, "resolve one folder of constants among 455 intervals", "ms", 0.1, False),
+    "arrow_ms": Bound(4, "payload of 11,840 rows to Arrow, hashed", "ms", 5, False),
+    "folders_ms": Bound(4, "five folders of constants of a run, hashed", "ms", 30, False),
+    "history_s": Bound(4, "one channel over 455 intervals", "s", 1, False),
+    "promote_s": Bound(4, "promotion of 455 payloads, everything hashed again", "s", 5, False),
+    "resolve_growth": Bound(4, "resolve among 10^5 intervals over among 10", "", 2, False),
+    "data_cold_ms": Bound(4, "mnvcon /data, cold", "ms", 80, False),
+    "data_cached_ms": Bound(4, "mnvcon /data, cached", "ms", 10, False),
     "corruption_cases": Bound(2, "random corruptions without a wrong gate", "cases", 20_000, True),
 }
 

@@ -18,7 +18,7 @@ from mx2prod.calibration import (
     peirce1,
     serialise,
 )
-from mx2prod.calibration.pedestal_accumulator import SOURCE_DTYPE
+from mx2prod.calibration.sources import SOURCE_DTYPE
 from mx2prod.detector.hardware import HardwareMap
 from mx2prod.raw.columns import GateChunk
 

@@ -5,9 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=$1
 shift
+# condb's client does not use psycopg2, which only its server imports and which needs a compiler.
 compile() {
   "$uv" pip compile --no-config --universal --fork-strategy fewest --python-version 3.11 \
-    --generate-hashes --no-header --quiet --custom-compile-command "make lock" "$@"
+    --generate-hashes --no-emit-package psycopg2 --no-header --quiet --custom-compile-command "make lock" "$@"
 }
 compile "$@" environments/uv.in -o requirements-uv.lock
 compile "$@" pyproject.toml -o requirements.lock

@@ -19,6 +19,7 @@ from mx2prod.core import errors
 from mx2prod.core.workspace import TEMPLATE
 from mx2prod.metadata import metadata_page
 from mx2prod.output import PRODUCTS, product_page
+from mx2prod.validation.documentation import plots_page
 from scripts import python_reference
 
 PACKAGE = Path(errors.__file__).parents[1]
@@ -40,6 +41,7 @@ def pages() -> dict[str, str]:
         "reference/errors.md": _errors(),
         "reference/command/index.md": _command_index(),
         "reference/metadata.md": metadata_page(),
+        "reference/plots.md": plots_page(),
     }
     for verb in VERBS:
         made[f"reference/command/{verb}.md"] = "\n".join(
@@ -113,6 +115,7 @@ def _index() -> str:
         "# Reference\n\nMade from the code at every build of this site.\n\n"
         "- [Commands](command/index.md): every verb and option of `mx2`\n"
         "- [Data model](data/index.md): every column of every product, with type and unit\n"
+        "- [How to read the plots](plots.md)\n"
         "- [Python](python/index.md): every public name, room by room\n"
         "- [Settings](settings.md): the file `mx2.toml`\n"
         "- [Errors and exit codes](errors.md)\n"

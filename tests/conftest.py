@@ -9,6 +9,11 @@ import pytest
 from hypothesis import settings
 
 from tests.calls import mx2  # noqa: F401  # a fixture, found by pytest in this module
+from tests.stores import (  # noqa: F401  # fixtures, found by pytest in this module
+    engine,
+    postgresql,
+    store_url,
+)
 from tests.tiers import (  # noqa: F401  # hooks, found by pytest in this module
     pytest_addoption,
     pytest_collection_modifyitems,

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-TIERS = ("unit", "stores", "services", "slow", "nightly")
+TIERS = ("unit", "services", "stores", "slow", "nightly")
 EXTENDED = {"slow", "nightly"}
 BUDGETS = {"unit": 360.0, "stores": 180.0, "services": 360.0}
 """Seconds on two cores; the tests of a tier, shared among the workers."""

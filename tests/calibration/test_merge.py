@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,10 +28,14 @@ from mx2prod.calibration import (
     write_accumulator,
 )
 from mx2prod.calibration.histograms import add_histograms
-from mx2prod.calibration.pedestal_accumulator import BOARD_DTYPE, COUNTERS, SOURCE_DTYPE
+from mx2prod.calibration.pedestal_accumulator import BOARD_DTYPE, COUNTERS
+from mx2prod.calibration.pedestal_monitors import N_BLOCKS
+from mx2prod.calibration.pedestal_slices import SubrunSlices, join_slices
+from mx2prod.calibration.sources import SOURCE_DTYPE, SourceFile
 from mx2prod.core.errors import ConfigError, InputFileError, OutputError, UsageError
 from mx2prod.detector.hardware import HardwareMap
 from mx2prod.raw.columns import GateChunk
+from tests.calibration.accumulator_bytes import rewritten
 
 N_ROWS = 2 * 192
 CONFIG = PedestalConfig(window_bins=24)
@@ -64,7 +70,18 @@ def random_accumulator(seed: int) -> PedestalAccumulator:
         source,
         {"type 1": int(rng.integers(9)), f"type {seed % 2 + 16}": 3, "used": 1},
         {f"0-9-{seed % 4}-1": 2},
+        rng.integers(0, 50, (N_ROWS, N_BLOCKS, 2)),
+        (random_slices(rng, seed % 3, gate, time),),
+        (SourceFile(f"file{seed}", f"{seed:08x}"),),
     )
+
+
+def random_slices(rng: np.random.Generator, subrun: int, gate: int, time: int) -> SubrunSlices:
+    """Slices of a gate each, of some of ten gates from ``gate``."""
+    numbers = gate + np.sort(rng.choice(10, rng.integers(1, 11), replace=False))
+    times = (time + np.arange(len(numbers)))[:, None] + np.array([0, 1])
+    sums = rng.integers(0, 10**9, (len(numbers), 2, 3))
+    return SubrunSlices(7, subrun, 1, numbers, times, sums)
 
 
 @given(st.permutations(range(6)), st.lists(st.integers(1, 5), max_size=4))
@@ -126,7 +143,7 @@ def test_other_configurations_are_refused(
 
 
 def test_nothing_to_merge_is_refused() -> None:
-    with pytest.raises(UsageError, match="no accumulator"):
+    with pytest.raises(UsageError, match="no pedestal accumulators to merge"):
         merge([])
 
 
@@ -140,14 +157,19 @@ def test_a_file_holds_everything(
     tmp_path: Path, full_pedestals: list[GateChunk], hardware: HardwareMap
 ) -> None:
     whole = accumulate(full_pedestals, hardware)
-    path = tmp_path / "p09.acc.npz"
+    path = tmp_path / "p09.acc.parquet"
     write_accumulator(whole, path)
     again = read_accumulator(path)
-    for name in ("outside", "sums", "boards", "sources"):
+    for name in ("outside", "sums", "boards", "sources", "blocks"):
         assert np.array_equal(getattr(again, name), getattr(whole, name))
     for name in ("first", "offsets", "counts"):
         ours, theirs = getattr(again.histograms, name), getattr(whole.histograms, name)
         assert ours.dtype == theirs.dtype and np.array_equal(ours, theirs)
+    for ours, theirs in zip(again.slices, whole.slices, strict=True):
+        assert (ours.identity, ours.width) == (theirs.identity, theirs.width)
+        assert np.array_equal(ours.sums, theirs.sums)
+        assert np.array_equal(ours.times_us, theirs.times_us)
+    assert whole.blocks.any() and again.files == whole.files
     assert (again.gates, again.unmapped) == (whole.gates, whole.unmapped)
     assert again.config == PedestalConfig()
     assert again.config_hash == whole.config_hash
@@ -155,66 +177,69 @@ def test_a_file_holds_everything(
         write_accumulator(whole, path)
 
 
-@given(st.integers(0, 100_000), st.integers(1, 255), st.booleans())
-def test_damage_is_refused_or_harmless(place: int, change: int, cut: bool) -> None:
-    """A changed byte of zip bookkeeping may leave the content whole; then it must be the same."""
-    data = bytearray(serialise(random_accumulator(3)))
-    place %= len(data)
-    expected = bytes(data)
-    if cut:
-        del data[place:]
-    else:
-        data[place] ^= change
-    try:
-        found = deserialise(bytes(data), "x.npz")
-    except InputFileError as error:
-        assert error.message.startswith("x.npz: no whole pedestal accumulator")
-        return
-    assert not cut and serialise(found) == expected
+def with_values(place: int, name: str, value: int) -> Callable[[pa.Table], pa.Table]:
+    """A table in which one number is another."""
 
+    def change(table: pa.Table) -> pa.Table:
+        values = table.column(name).to_numpy().copy()
+        values[place] = value
+        return table.set_column(table.column_names.index(name), name, pa.array(values))
 
-def changed(name: str, value: object) -> bytes:
-    """An archive in which a member is something else, or is left out."""
-    with np.load(io.BytesIO(serialise(random_accumulator(3)))) as archive:
-        members = {key: archive[key] for key in archive.files}
-    if name == "header":
-        header = json.loads(members["header"].tobytes()) | value  # type: ignore[operator]
-        header = {key: entry for key, entry in header.items() if entry is not None}
-        members["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    elif value is None:
-        del members[name]
-    else:
-        members[name] = value(members[name])  # type: ignore[operator]
-    stream = io.BytesIO()
-    np.savez(stream, **members)
-    return stream.getvalue()
+    return change
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("header", "columns", "message"),
     [
-        ("sums", None, "no member sums"),
-        ("sums", lambda x: x.astype("f8"), "sums is float64"),
-        ("sums", lambda x: x[1:], r"sums has shape \(383, 2\)"),
-        ("adc", lambda x: x[::-1].copy(), "out of order"),
-        ("counts", lambda x: x + np.uint32(1), "other entries than ADC frames"),
-        ("header", {"format": "other"}, "format 'other'"),
-        ("header", {"config": {"bins": 3}}, "Extra inputs"),
-        ("header", {"gates": None}, "no gates in the header"),
+        ({"format": "other"}, None, "format 'other'"),
+        ({"config": {"bins": 3}}, None, "validation error"),
+        ({"gates": None}, None, "no gates in the header"),
+        ({"crc32": 1}, None, "not what was written"),
+        ({"crc32": None}, None, "no crc32 in the header"),
+        ({"boards": 1}, None, "out of bounds"),
+        ({"boards": 10**9}, None, "1000000000 boards"),
+        ({}, lambda t: t.slice(1), "other entries than ADC frames"),
+        ({}, with_values(1, "column", 0), "out of order"),
+        ({}, with_values(0, "value", 10**6), "other entries than ADC frames"),
+        ({}, with_values(-1, "row", -1), "negative row"),
+        ({}, lambda t: t.sort_by([("value", "ascending")]), "not in order"),
     ],
 )
-def test_a_file_that_contradicts_itself_is_refused(name: str, value: object, message: str) -> None:
+def test_a_file_that_contradicts_itself_is_refused(
+    header: dict[str, Any], columns: Any, message: str
+) -> None:
     with pytest.raises(InputFileError, match=message):
-        deserialise(changed(name, value))
+        deserialise(rewritten(serialise(random_accumulator(3)), header, columns))
+
+
+def test_a_file_without_a_column_is_refused() -> None:
+    data = rewritten(serialise(random_accumulator(3)), columns=lambda t: t.drop_columns("value"))
+    with pytest.raises(InputFileError, match="value"):
+        deserialise(data)
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
-    array = tmp_path / "array.npy"
-    np.save(array, np.zeros(3))
-    text = tmp_path / "text.npz"
+    table = tmp_path / "table.parquet"
+    pq.write_table(pa.table({"x": [1, 2]}), table)
+    text = tmp_path / "text.parquet"
     text.write_text("pedestals")
-    for path in (array, text):
+    for path in (table, text):
         with pytest.raises(InputFileError, match=f"{path}: no whole pedestal accumulator"):
             read_accumulator(path)
     with pytest.raises(InputFileError, match="No such file"):
-        read_accumulator(tmp_path / "missing.npz")
+        read_accumulator(tmp_path / "missing.parquet")
+
+
+@given(st.permutations(range(12)), st.lists(st.integers(1, 11), max_size=5))
+def test_slices_join_in_any_order_to_the_same(order: list[int], cuts: list[int]) -> None:
+    """Twelve parts with gaps, at most nine slices: the width doubles several times."""
+    rng = np.random.default_rng(5)
+    parts = [random_slices(rng, 1, 37 * k, 1000 * k) for k in range(12)]
+    edges = [0, *sorted(set(cuts)), 12]
+    groups = [join_slices([parts[k] for k in order[a:b]], most=9) for a, b in pairwise(edges)]
+    joined, expected = join_slices(groups, most=9), join_slices(parts, most=9)
+    assert joined.width == expected.width == 64
+    for name in ("numbers", "times_us", "sums"):
+        assert np.array_equal(getattr(joined, name), getattr(expected, name))
+    assert np.array_equal(joined.sums.sum(axis=0), sum(part.sums.sum(axis=0) for part in parts))
+    assert joined.times_us[:, 0].min() == 0

@@ -13,7 +13,9 @@ TREE = {
     for name, kind in vars(errors).items()
     if inspect.isclass(kind) and issubclass(kind, Mx2Error)
 }
-DRAWN = re.compile(r"^ {4}(?P<stem>[|+\- ]*)(?P<name>\w+Error)\s+(?P<code>\d)?", re.MULTILINE)
+DRAWN = re.compile(
+    r"^ {4}(?P<stem>[|+\- ]*)(?P<name>\w+Error|HashMismatch)\s+(?P<code>\d)?", re.MULTILINE
+)
 
 
 def test_drawing_shows_the_real_tree() -> None:

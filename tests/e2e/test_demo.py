@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
 
 import mx2prod
-from mx2prod.cli.demo import CONTENT, LABEL
+from mx2prod.cli.demo import CONTENT, DIGITS, LABEL, RUN1
 from mx2prod.core.ids import FileName
+from mx2prod.production.demo import RUN1_LABEL
 
 PACKAGED = Path(mx2prod.__file__).parent / "samples"
 
 
 def test_packaged_samples_are_those_of_the_tests(samples):
     good = {name for name in samples if name.startswith("p")}
-    assert {folder.name for folder in PACKAGED.iterdir() if folder.is_dir()} == good == set(CONTENT)
-    for folder in PACKAGED.iterdir():
-        if folder.is_dir():
-            for path in folder.iterdir():
-                assert path.read_bytes() == (samples[folder.name] / path.name).read_bytes()
+    folders = {folder.name for folder in PACKAGED.iterdir() if folder.is_dir()} - {RUN1}
+    assert folders == good == set(CONTENT)
+    for name in folders:
+        for path in (PACKAGED / name).iterdir():
+            assert path.read_bytes() == (samples[name] / path.name).read_bytes()
     readme = samples["p01_pedestal_small"].parent / "README.md"
     assert (PACKAGED / "README.md").read_bytes() == readme.read_bytes()
 
@@ -26,8 +29,9 @@ def test_demo_twice_in_a_fresh_folder(mx2_program, mx2, tmp_path):
     first = mx2_program("demo", cwd=tmp_path)
     assert first.code == 0, first.err
     assert LABEL in first.err
+    assert RUN1_LABEL in first.err
     folder = tmp_path / "mx2-demo"
-    files = {path.name for path in folder.iterdir()}
+    files = {path.name for path in (folder / DIGITS).iterdir()}
     digits = [name for name in files if name.endswith("RawDigits.root")]
     assert len(digits) == len(CONTENT)
     assert all(f"{name}.json" in files for name in digits)
@@ -36,15 +40,46 @@ def test_demo_twice_in_a_fresh_folder(mx2_program, mx2, tmp_path):
     for name in [*CONTENT, "mx2-demo", *(n for n in files if "RawDigits" in n)]:
         assert name in first.out
     assert "68 gates read from 11 raw files, 68 written, 0 lost" in first.out
+    check_run1(folder, first.out)
 
     again = mx2("demo", folder, "--json")
     assert again.code == 0, again.err
     document = again.document
     assert document["label"] == LABEL
     assert len(document["outputs"]) == len(CONTENT)
-    assert len(list(folder.iterdir())) == len(files) + 2 * len(CONTENT)
+    assert len(list((folder / DIGITS).iterdir())) == len(files) + 2 * len(CONTENT)
     first_input = FileName.parse(Path(document["files"][0]["path"]).name)
     assert (first_input.run_subrun.run, first_input.stream) == (50017, "numib")
+    assert all(table["kept"] for table in document["run1"]["pedestals"])
+
+
+def check_run1(folder: Path, text: str) -> None:
+    """The talk's rows: three run periods, a short light-injection file, a board that is gone."""
+    for product in ("pedestals", "gains"):
+        for letter in "abc":
+            assert (folder / "plots" / f"mx2_{product}_run1_prod_{letter}.pdf").stat().st_size > 0
+        page = (folder / "plots" / f"mx2_{product}_summary.html").read_text()
+        assert RUN1_LABEL in page
+    assert "Not enough events for a gains table" in text
+    assert "not enough events for a pedestal table" in text
+    assert "1 boards of the inner detector absent" in text
+    verdicts = [
+        json.loads(path.read_text()) for path in (folder / "constants").rglob("*.verdict.json")
+    ]
+    words = Counter((verdict["kind"], verdict["verdict"]) for verdict in verdicts)
+    assert words == {
+        ("pedestal", "good"): 3, ("pedestal", "too_few"): 1, ("pedestal", "investigate"): 1,
+        ("gain", "too_few"): 1, ("gain", "good"): 1, ("gain", "investigate"): 1,
+    }  # fmt: skip
+    assert all(verdict["deviations"] == ["pedestal_verdict.min_gates", "boards"]
+               for verdict in verdicts)  # fmt: skip
+    pages = list((folder / "constants").rglob("*_table.html"))
+    assert len(pages) == len(verdicts)
+    assert all("DEMO" in page.read_text() for page in pages)
+    for path in (folder / "constants").rglob("*.dat"):
+        record = json.loads(path.with_name(f"{path.name}.json").read_text())
+        assert record["metadata"]["core.data_tier"] == "constants-table"
+        assert record["metadata"]["core.file_type"] == "mc"
 
 
 def test_demo_dry_run_writes_nothing(mx2, tmp_path):

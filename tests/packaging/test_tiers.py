@@ -53,7 +53,7 @@ markers =
 def suite(tmp_path: Path) -> Path:
     """A project of its own with our plugin and a handful of tests."""
     (tmp_path / "tests").mkdir()
-    for name in ("tiers.py", "calls.py", "conftest.py"):
+    for name in ("tiers.py", "calls.py", "stores.py", "conftest.py"):
         shutil.copy(TESTS / name, tmp_path / "tests")
     (tmp_path / "tests" / "services.txt").write_text(SERVICES)
     (tmp_path / "tests" / "test_suite.py").write_text(SUITE)

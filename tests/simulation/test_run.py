@@ -317,10 +317,3 @@ def test_figures(files: list[SimulatedFile]) -> None:
     file = replace(files[0], gates=10, bytes=5_000, board_hits=25, seconds=2.0)
     assert (file.gates_per_s, file.kb_per_gate, file.hits_per_gate) == (5.0, 0.5, 2.5)
     assert file.as_dict()["path"] == str(file.path)
-
-
-@pytest.mark.slow
-def test_a_beam_file_has_the_volume_of_the_production(tmp_path: Path) -> None:
-    """1.206 GB within 10 % for 7,200 gates (detector page, section 10, check 4)."""
-    file = simulate(spec_of(file_of(gates=7200), febs="all"), tmp_path)[0]
-    assert file.bytes == pytest.approx(1.206e9, rel=0.10)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from mx2prod.calibration.pedestal_kernels import add_rows, copy_ranges, occupied_ranges
 from mx2prod.core.errors import UsageError
 
+Rows = npt.NDArray[np.int64]
 MOST_READINGS = int(np.iinfo(np.uint32).max)
 
 
@@ -53,6 +54,51 @@ class Histograms:
         first = np.where(width > 0, base + start, 0).astype(np.int32)
         return cls(first, offsets, counts)
 
+    @classmethod
+    def from_bins(
+        cls,
+        rows: npt.NDArray[np.integer],
+        bins: npt.NDArray[np.integer],
+        counts: npt.NDArray[np.integer],
+        n_rows: int,
+    ) -> Self:
+        """Put occupied bins into windows from the first to the last of each row.
+
+        Parameters
+        ----------
+        rows, bins : ndarray of int, shape (n,)
+            In order of row and bin, each once.
+        counts : ndarray of int, shape (n,)
+            Above 0.
+        n_rows : int
+
+        Raises
+        ------
+        ValueError
+            If bins are out of order, empty, or of a row that does not exist.
+        """
+        rising = (np.diff(bins) > 0) | (np.diff(rows) > 0)
+        if not (rising.all() and (np.diff(rows) >= 0).all() and (counts > 0).all()):
+            raise ValueError("bins are out of order or empty")
+        n_bins = np.bincount(rows, minlength=n_rows)
+        if len(n_bins) != n_rows:
+            raise ValueError(f"histograms of {len(n_bins)} rows, expected {n_rows}")
+        ends = np.cumsum(n_bins)
+        filled = n_bins > 0
+        first, width = np.zeros((2, n_rows), np.int64)
+        first[filled] = bins[(ends - n_bins)[filled]]
+        width[filled] = bins[ends[filled] - 1] + 1 - first[filled]
+        offsets = _offsets(width)
+        dense = np.zeros(offsets[-1], np.uint32)
+        dense[(offsets[:-1] - first)[rows] + bins] = counts
+        return cls(first.astype(np.int32), offsets, dense)
+
+    def occupied(self) -> tuple[Rows, Rows, npt.NDArray[np.uint32]]:
+        """Rows, ADC values and counts of the bins that are not empty."""
+        places = np.flatnonzero(self.counts)
+        rows = np.repeat(np.arange(len(self)), np.diff(self.offsets))[places]
+        return rows, places - self.offsets[rows] + self.first[rows], self.counts[places]
+
     def __len__(self) -> int:
         return len(self.first)
 
@@ -88,6 +134,30 @@ def add_histograms(parts: Sequence[Histograms]) -> Histograms:
     for part in parts:
         add_rows(part.first, part.offsets, part.counts, first, offsets, counts)
     return Histograms(first, offsets, counts)
+
+
+def replace_rows(histograms: Histograms, rows: Rows, others: Histograms) -> Histograms:
+    """Put other histograms in the place of some rows.
+
+    Parameters
+    ----------
+    histograms : Histograms
+    rows : ndarray of int64, shape (n,)
+        Ascending, each once.
+    others : Histograms
+        With n rows.
+    """
+    kept = np.ones(len(histograms), np.bool_)
+    kept[rows] = False
+    width = np.diff(histograms.offsets)
+    counts = histograms.counts[np.repeat(kept, width)]
+    rest = Histograms(
+        np.where(kept, histograms.first, 0).astype(np.int32), _offsets(width * kept), counts
+    )
+    first, width = np.zeros((2, len(histograms)), np.int64)
+    first[rows], width[rows] = others.first, np.diff(others.offsets)
+    spread = Histograms(first.astype(np.int32), _offsets(width), others.counts)
+    return add_histograms([rest, spread])
 
 
 def require_countable(readings: npt.ArrayLike) -> None:

@@ -1,200 +1,185 @@
-"""The accumulator as a file: a compressed NumPy archive with only the occupied bins.
+"""The accumulator as a Parquet file; equal accumulators give equal bytes.
 
-Equal accumulators give equal bytes.  Members: ``header`` (canonical JSON), ``n_bins``, ``adc`` and
-``counts`` (occupied bins, row after row), ``outside``, ``sums``, ``boards``, ``sources``.
+One long table holds every number that is not zero: ``member``, ``row``, ``column``, ``value``.
+Member ``histogram`` has a row for each occupied bin (row: channel * 3 + gain, column: ADC, value:
+readings); ``outside``, ``sums`` and ``blocks`` have the same rows, ``boards`` a row a board and a
+column a counter, ``slices`` a row for each slice and board, ``slice_times`` a row a slice.  The
+rest is in the header (:mod:`~mx2prod.calibration.accumulator_file`).
 """
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
-import zlib
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
+import pyarrow as pa
 
+from mx2prod import __version__
+from mx2prod.calibration.accumulator_file import (
+    AccumulatorFile,
+    files_of,
+    require,
+    sources_of,
+)
+from mx2prod.calibration.boards import ROWS_PER_BOARD
 from mx2prod.calibration.histograms import Histograms
-from mx2prod.calibration.pedestal_accumulator import (
-    BOARD_DTYPE,
-    SOURCE_DTYPE,
-    PedestalAccumulator,
-)
+from mx2prod.calibration.pedestal_accumulator import BOARD_DTYPE, PedestalAccumulator
 from mx2prod.calibration.pedestal_config import PedestalConfig
-from mx2prod.calibration.pedestal_filling import ROWS_PER_BOARD
-from mx2prod.core.canonical import canonical_json
-from mx2prod.core.errors import InputFileError
-from mx2prod.core.files import atomic_path, require_regular_file
+from mx2prod.calibration.pedestal_monitors import N_BLOCKS
+from mx2prod.calibration.pedestal_slices import SLICE_SUMS, SubrunSlices
 
-FORMAT = "mx2prod pedestal accumulator 1"
-_HEADER_KEYS = {"format", "config", "hardware", "gates", "unmapped"}
-_DTYPES: dict[str, np.dtype[Any]] = {
-    "header": np.dtype("u1"),
-    "n_bins": np.dtype("<u2"),
-    "adc": np.dtype("<u2"),
-    "counts": np.dtype("<u4"),
-    "outside": np.dtype("<u4"),
-    "sums": np.dtype("<i8"),
-    "boards": BOARD_DTYPE,
-    "sources": SOURCE_DTYPE,
+HISTOGRAM = "histogram"
+MOST_BOARDS = 4096
+_HEADER_KEYS = {
+    "version", "config", "hardware", "gates", "unmapped", "sources", "files", "boards",
+    "subruns",
+}  # fmt: skip
+_COLUMNS: dict[str, np.dtype[Any]] = {
+    "row": np.dtype(np.int32),
+    "column": np.dtype(np.int32),
+    "value": np.dtype(np.int64),
 }
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    NotImplementedError,
-    SyntaxError,
-)
-Members = dict[str, npt.NDArray[Any]]
+Integers = npt.NDArray[np.int64]
+Members = dict[str, Integers]
+Sparse = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 
 
-def serialise(accumulator: PedestalAccumulator) -> bytes:
-    """Bytes of an accumulator, the same for equal content."""
-    histograms = accumulator.histograms
-    occupied = histograms.counts > 0
-    rows = np.repeat(np.arange(len(histograms)), np.diff(histograms.offsets))
-    adc = np.arange(len(rows)) - histograms.offsets[rows] + histograms.first[rows]
-    header = {
-        "format": FORMAT,
+def _table(accumulator: PedestalAccumulator) -> tuple[Any, dict[str, Any]]:
+    members = {HISTOGRAM: accumulator.histograms.occupied()}
+    members |= {name: _sparse(array) for name, array in _dense_members(accumulator).items()}
+    words = np.repeat(
+        np.arange(len(members), dtype=np.int8), [len(rows) for rows, _, _ in members.values()]
+    )
+    columns = {"member": pa.DictionaryArray.from_arrays(words, list(members))} | {
+        name: np.concatenate([part[place] for part in members.values()]).astype(dtype)
+        for place, (name, dtype) in enumerate(_COLUMNS.items())
+    }
+    return pa.table(columns), _header(accumulator)
+
+
+def _header(accumulator: PedestalAccumulator) -> dict[str, Any]:
+    return {
+        "version": __version__,
         "config": accumulator.config.model_dump(),
         "hardware": accumulator.hardware,
         "gates": accumulator.gates,
         "unmapped": accumulator.unmapped,
+        "sources": [list(row) for row in accumulator.sources.tolist()],
+        "files": [list(file) for file in accumulator.files],
+        "boards": len(accumulator.boards),
+        "subruns": [[s.run, s.subrun, s.width, len(s.numbers)] for s in accumulator.slices],
     }
-    members: Members = {
-        "header": np.frombuffer(canonical_json(header).encode(), np.uint8),
-        "n_bins": np.bincount(rows[occupied], minlength=len(histograms)),
-        "adc": adc[occupied],
-        "counts": histograms.counts[occupied],
-        "outside": accumulator.outside,
+
+
+def _dense_members(accumulator: PedestalAccumulator) -> Members:
+    """Members beside the histograms, each with two axes."""
+    slices = accumulator.slices
+    times = [np.column_stack([part.numbers, part.times_us]) for part in slices]
+    sums = [part.sums.reshape(-1, SLICE_SUMS) for part in slices]
+    names = BOARD_DTYPE.names or ()
+    return {
+        "outside": accumulator.outside.astype(np.int64),
         "sums": accumulator.sums,
-        "boards": accumulator.boards,
-        "sources": accumulator.sources,
+        "blocks": accumulator.blocks.reshape(len(accumulator.blocks), -1),
+        "boards": np.stack([accumulator.boards[name] for name in names], axis=1),
+        "slices": np.concatenate([np.zeros((0, SLICE_SUMS), np.int64), *sums]),
+        "slice_times": np.concatenate([np.zeros((0, 3), np.int64), *times]),
     }
-    stream = io.BytesIO()
-    np.savez_compressed(
-        stream,
-        allow_pickle=False,
-        **{name: member.astype(_DTYPES[name], copy=False) for name, member in members.items()},
-    )
-    return stream.getvalue()
 
 
-def deserialise(data: bytes, name: str = "accumulator") -> PedestalAccumulator:
-    """Accumulator of the bytes of :func:`serialise`.
-
-    Parameters
-    ----------
-    data : bytes
-    name : str
-        What the error calls it, for example the path.
-
-    Raises
-    ------
-    InputFileError
-        If the bytes are damaged, of another format, or contradict themselves.
-    """
-    try:
-        members = _members(data)
-        header = json.loads(members["header"].tobytes())
-        found = header.get("format")
-        _require(found == FORMAT, f"format {found!r}, expected {FORMAT!r}")
-        missing = sorted(_HEADER_KEYS - set(header))
-        _require(not missing, f"no {', '.join(missing)} in the header")
-        return _accumulator(members, header)
-    except (*_BROKEN, ValidationError) as error:
-        raise InputFileError(
-            f"{name}: no whole pedestal accumulator: {str(error) or type(error).__name__}",
-            next_step="make the accumulator again from its raw files",
-        ) from error
+def _sparse(array: Integers) -> Sparse:
+    rows, columns = np.nonzero(array)
+    return rows, columns, array[rows, columns]
 
 
-def write_accumulator(
-    accumulator: PedestalAccumulator, path: Path, *, overwrite: bool = False
-) -> None:
-    """Write an accumulator; a reader sees the whole file or none.
-
-    Raises
-    ------
-    OutputError
-        If the file exists or cannot be written.
-    """
-    with atomic_path(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(serialise(accumulator))
+def _members(header: Mapping[str, Any], table: Any) -> dict[str, Sparse]:
+    missing = sorted(_HEADER_KEYS - set(header))
+    require(not missing, f"no {', '.join(missing)} in the header")
+    numbers = {name: table.column(name).to_numpy() for name in _COLUMNS}
+    for name, dtype in _COLUMNS.items():
+        require(numbers[name].dtype == dtype, f"{name} is {numbers[name].dtype}, expected {dtype}")
+    return _split(table.column("member").combine_chunks(), numbers)
 
 
-def read_accumulator(path: Path) -> PedestalAccumulator:
-    """Read an accumulator.
-
-    Raises
-    ------
-    InputFileError
-        If the file cannot be read, is damaged, or is something else.
-    """
-    require_regular_file(path)
-    return deserialise(path.read_bytes(), str(path))
-
-
-def _require(holds: bool, message: str) -> None:
-    if not holds:
-        raise ValueError(message)
+def _split(words: Any, numbers: dict[str, npt.NDArray[Any]]) -> dict[str, Sparse]:
+    """Members are stretches of the table, in the order of the dictionary."""
+    codes = words.indices.to_numpy()
+    require(bool((np.diff(codes) >= 0).all()), "members are not in order")
+    names = words.dictionary.to_pylist()
+    edges = np.searchsorted(codes, np.arange(len(names) + 1))
+    parts = [slice(*edges[place : place + 2]) for place in range(len(names))]
+    rows, columns, values = numbers.values()
+    return {
+        name: (rows[part], columns[part], values[part])
+        for name, part in zip(names, parts, strict=True)
+    }
 
 
-def _members(data: bytes) -> Members:
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        _require(isinstance(archive, np.lib.npyio.NpzFile), "no NumPy archive")
-        missing = sorted(set(_DTYPES) - set(archive.files))
-        _require(not missing, f"no member {', '.join(missing)}")
-        members = {name: archive[name] for name in _DTYPES}
-    for name, member in members.items():
-        expected = _DTYPES[name]
-        _require(member.dtype == expected, f"{name} is {member.dtype}, expected {expected}")
-    return members
-
-
-def _accumulator(members: Members, header: dict[str, Any]) -> PedestalAccumulator:
-    n_rows = len(members["boards"]) * ROWS_PER_BOARD
-    n_bins = int(members["n_bins"].sum(dtype=np.int64))
-    for name, shape in (
-        ("n_bins", (n_rows,)), ("adc", (n_bins,)), ("counts", (n_bins,)),
-        ("outside", (n_rows, 2)), ("sums", (n_rows, 2)),
-    ):  # fmt: skip
-        found = members[name].shape
-        _require(found == shape, f"{name} has shape {found}, expected {shape}")
-    histograms = _histograms(members["n_bins"], members["adc"], members["counts"])
+def _accumulator(header: Mapping[str, Any], table: Any) -> PedestalAccumulator:
+    members = _members(header, table)
+    n_febs = int(header["boards"])
+    require(0 < n_febs <= MOST_BOARDS, f"{n_febs} boards, expected 1 to {MOST_BOARDS}")
+    n_rows = n_febs * ROWS_PER_BOARD
+    n_slices = sum(count for *_, count in header["subruns"])
+    shapes = {
+        "outside": (n_rows, 2), "sums": (n_rows, 2), "blocks": (n_rows, N_BLOCKS * 2),
+        "boards": (n_febs, len(BOARD_DTYPE.names or ())), "slices": (n_slices * n_febs, SLICE_SUMS),
+        "slice_times": (n_slices, 3),
+    }  # fmt: skip
+    dense = {name: _dense(members.get(name), shape, name) for name, shape in shapes.items()}
+    boards = np.zeros(n_febs, BOARD_DTYPE)
+    for place, name in enumerate(BOARD_DTYPE.names or ()):
+        boards[name] = dense["boards"][:, place]
     accumulator = PedestalAccumulator(
-        PedestalConfig(**header["config"]), header["hardware"], histograms, members["outside"],
-        members["sums"], members["boards"], members["sources"], header["gates"],
-        header["unmapped"],
+        PedestalConfig(**header["config"]), header["hardware"],
+        _histograms(members.get(HISTOGRAM), n_rows), dense["outside"].astype(np.uint32),
+        dense["sums"], boards, sources_of(header),
+        header["gates"], header["unmapped"], dense["blocks"].reshape(n_rows, N_BLOCKS, 2),
+        _slices(header["subruns"], dense, n_febs),
+        files_of(header),
     )  # fmt: skip
-    frames = np.repeat(members["boards"]["frames"], ROWS_PER_BOARD)
+    frames = np.repeat(boards["frames"], ROWS_PER_BOARD)
     wrong = np.flatnonzero(accumulator.entries() != frames)
-    _require(not len(wrong), f"{len(wrong)} rows have other entries than ADC frames were taken")
+    require(not len(wrong), f"{len(wrong)} rows have other entries than ADC frames were taken")
     return accumulator
 
 
-def _histograms(
-    n_bins: npt.NDArray[np.uint16], adc: npt.NDArray[np.uint16], counts: npt.NDArray[np.uint32]
-) -> Histograms:
-    """Put occupied bins into windows from the first to the last of each row."""
-    ends = np.cumsum(n_bins, dtype=np.int64)
-    rows = np.repeat(np.arange(len(n_bins)), n_bins)
-    values = adc.astype(np.int64)
-    rising = (np.diff(values) > 0) | (np.diff(rows) > 0)
-    _require(bool(rising.all()) and bool((counts > 0).all()), "bins are out of order or empty")
-    filled = n_bins > 0
-    first, width = np.zeros((2, len(n_bins)), np.int64)
-    first[filled] = values[(ends - n_bins)[filled]]
-    width[filled] = values[ends[filled] - 1] + 1 - first[filled]
-    offsets = np.concatenate([[0], np.cumsum(width)])
-    dense = np.zeros(offsets[-1], np.uint32)
-    dense[offsets[rows] + values - first[rows]] = counts
-    return Histograms(first.astype(np.int32), offsets, dense)
+def _dense(sparse: Sparse | None, shape: tuple[int, int], name: str) -> Integers:
+    array = np.zeros(shape, np.int64)
+    if sparse is not None:
+        rows, columns, values = sparse
+        inside = bool(((rows >= 0) & (columns >= 0)).all())
+        require(inside, f"{name} has a negative row or column")
+        array[rows, columns] = values
+    return array
+
+
+def _slices(subruns: list[list[int]], dense: Members, n_febs: int) -> tuple[SubrunSlices, ...]:
+    sums = dense["slices"].reshape(-1, n_febs, SLICE_SUMS)
+    slices, start = [], 0
+    for run, subrun, width, count in subruns:
+        rows = slice(start, start + count)
+        times = dense["slice_times"][rows]
+        slices.append(
+            SubrunSlices(run, subrun, width, times[:, 0].copy(), times[:, 1:].copy(), sums[rows])
+        )
+        start += count
+    return tuple(slices)
+
+
+def _histograms(sparse: Sparse | None, n_rows: int) -> Histograms:
+    rows, adc, counts = sparse or (np.zeros(0, np.int32),) * 3
+    return Histograms.from_bins(rows, adc, counts, n_rows)
+
+
+PEDESTAL_FILE = AccumulatorFile(
+    "mx2prod pedestal accumulator 2", "pedestal accumulator", _table, _accumulator,
+    {
+        "use_dictionary": ["member"],
+        "column_encoding": dict.fromkeys(_COLUMNS, "DELTA_BINARY_PACKED"),
+    },
+)  # fmt: skip
+serialise, deserialise = PEDESTAL_FILE.to_bytes, PEDESTAL_FILE.parse
+write_accumulator, read_accumulator = PEDESTAL_FILE.write, PEDESTAL_FILE.read

@@ -3,50 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.boards import ROWS_PER_BOARD
+from mx2prod.calibration.gates import BEAM_TRIGGERS, count_boards, register_values, select_gates
 from mx2prod.calibration.histograms import Histograms
-from mx2prod.calibration.pedestal_accumulator import (
-    NEVER,
-    SOURCE_DTYPE,
-    PedestalAccumulator,
-    empty_boards,
-)
+from mx2prod.calibration.pedestal_accumulator import PedestalAccumulator, empty_boards
 from mx2prod.calibration.pedestal_config import PedestalConfig
 from mx2prod.calibration.pedestal_kernels import NO_WINDOW, fill_histograms, flush_histograms
-from mx2prod.core.errors import UsageError
+from mx2prod.calibration.pedestal_monitors import WORD_OF_PLACE, Monitors
+from mx2prod.calibration.sources import SOURCE_DTYPE, SourceFile, with_gates
 from mx2prod.detector.hardware import HardwareMap
-from mx2prod.detector.schemas import PIXELS_PER_BOARD
-from mx2prod.detector.trip import CHANNEL_OF_PIXEL, N_TRIP_CHANNELS, N_TRIPS, TRIP_OF_PIXEL, Gain
-from mx2prod.raw.columns import FEB_EXCLUDED, FebFlag, GateChunk, GateFlag
-from mx2prod.raw.registers import REGISTERS
-
-GATES_NOT_USED = GateFlag.DAMAGED | GateFlag.WRAPPED | GateFlag.DUPLICATE | GateFlag.ASIDE
-"""Gates that are skipped as a whole; an incomplete gate loses only the boards concerned."""
+from mx2prod.detector.trip import N_TRIP_CHANNELS, N_TRIPS
+from mx2prod.raw.columns import FEB_EXCLUDED, FebFlag, GateChunk
 
 WAITING_FRAMES = 256
 """Frames of a board that are histogrammed at a time, while its histograms are in the cache."""
 
-ROWS_PER_BOARD = PIXELS_PER_BOARD * len(Gain)
-_WORD = (TRIP_OF_PIXEL.astype(np.int64) * N_TRIP_CHANNELS + CHANNEL_OF_PIXEL).T.ravel()
 _NO_BOARD = FebFlag.ABSENT | FebFlag.NO_ANSWER
 _SLOW_REGISTERS = {"temperature": "temperature", "hv": "hv_actual"}
-_FIRST_BYTE = {field.name: field.first for field in REGISTERS}
 Integers = npt.NDArray[np.int64]
 
 
 def accumulate(
-    chunks: Iterable[GateChunk], hardware: HardwareMap, config: PedestalConfig | None = None
+    chunks: Iterable[GateChunk],
+    hardware: HardwareMap,
+    config: PedestalConfig | None = None,
+    files: Sequence[SourceFile] = (),
 ) -> PedestalAccumulator:
     """Accumulate the pedestal gates of one run of a raw file.
 
     Gates are selected by the trigger type in their header (pre-production page, decision 2).
-    Boards with a flag of ``FEB_EXCLUDED`` and gates with one of :data:`GATES_NOT_USED` are left
-    out and counted; boards that the hardware map does not have are counted by address.
+    Boards with a flag of ``FEB_EXCLUDED`` and gates with one of
+    :data:`~mx2prod.calibration.gates.GATES_NOT_USED` are left out and counted; boards that the
+    hardware map does not have are counted by address.
 
     Parameters
     ----------
@@ -55,13 +49,15 @@ def accumulate(
     hardware : HardwareMap
         Gives the channel numbers.
     config : PedestalConfig, optional
+    files : sequence of SourceFile
+        Where the gates come from, for the record.
 
     Raises
     ------
     UsageError
         If the gates belong to more than one subrun.
     """
-    filling = PedestalFilling(hardware, config or PedestalConfig())
+    filling = PedestalFilling(hardware, config or PedestalConfig(), files)
     for chunk in chunks:
         filling.add(chunk)
     return filling.finish()
@@ -74,11 +70,17 @@ class PedestalFilling:
     ----------
     hardware : HardwareMap
     config : PedestalConfig
+    files : sequence of SourceFile
     """
 
-    def __init__(self, hardware: HardwareMap, config: PedestalConfig) -> None:
+    def __init__(
+        self, hardware: HardwareMap, config: PedestalConfig, files: Sequence[SourceFile] = ()
+    ) -> None:
         self._hardware = hardware
         self._config = config
+        self._files = tuple(sorted(files))
+        self._monitors = Monitors(hardware.n_febs, config)
+        self._last_beam_us = -np.inf
         n_rows = hardware.n_febs * ROWS_PER_BOARD
         depth = max(WAITING_FRAMES, config.window_readings)
         self._pending = np.empty((hardware.n_febs, depth, N_TRIPS * N_TRIP_CHANNELS), np.uint16)
@@ -101,10 +103,10 @@ class PedestalFilling:
             If a gate belongs to another subrun than the gates before.
         """
         used = self._select_gates(chunk.gates)
-        self._note_source(chunk.gates, used)
+        self._source = with_gates(self._source, chunk.gates, used)
         of_used = used[chunk.febs["gate"]]
         index = self._hardware.feb_index(chunk.febs)
-        self._count_unmapped(chunk.febs[of_used & (index < 0)])
+        count_boards(chunk.febs[of_used & (index < 0)], self._unmapped)
         rows = np.flatnonzero(of_used & (index >= 0))
         index = index[rows]
         good = self._count_boards(chunk, rows, index)
@@ -123,53 +125,29 @@ class PedestalFilling:
             self._source,
             dict(sorted(self._gates.items())),
             dict(sorted(self._unmapped.items())),
+            self._monitors.blocks,
+            self._monitors.slices(),
+            self._files,
         )
 
     def _select_gates(self, gates: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
-        types, counts = np.unique(gates["trigger_type"], return_counts=True)
-        for kind, count in zip(types.tolist(), counts.tolist(), strict=True):
-            self._gates[f"type {kind}"] += count
         wanted = gates["trigger_type"] == self._config.trigger_type
-        for flag in GATES_NOT_USED:
-            count = int(np.count_nonzero(wanted & ((gates["flags"] & flag.value) != 0)))
-            if count:
-                self._gates[f"skipped {str(flag.name).lower()}"] += count
-        used = wanted & ((gates["flags"] & GATES_NOT_USED.value) == 0)
+        used = select_gates(gates, wanted, self._gates)
+        if self._config.after_beam_ms > 0:
+            late = used & self._after_beam(gates)
+            self._gates["skipped after beam"] += int(np.count_nonzero(late))
+            used &= ~late
         self._gates["used"] += int(np.count_nonzero(used))
-        return np.asarray(used, np.bool_)
+        return used
 
-    def _note_source(self, gates: npt.NDArray[np.void], used: npt.NDArray[np.bool_]) -> None:
-        own = gates[(gates["flags"] & GateFlag.ASIDE.value) == 0]
-        if not len(own):
-            return
-        times = gates["time_us"][used].astype(np.int64)
-        row = np.array(
-            (
-                own["run"][0], own["subrun"][0], own["gate"].min(), own["gate"].max(),
-                np.min(times, initial=NEVER), np.max(times, initial=0),
-            ),
-            SOURCE_DTYPE,
-        )  # fmt: skip
-        if not len(self._source):
-            self._source = row.reshape(1)
-        before = self._source[0]
-        other = own[(own["run"] != before["run"]) | (own["subrun"] != before["subrun"])]
-        if len(other):
-            raise UsageError(
-                f"gate {other['gate'][0]} of run {other['run'][0]} subrun {other['subrun'][0]} "
-                f"among gates of run {before['run']} subrun {before['subrun']}: one accumulator a "
-                "subrun",
-                next_step="accumulate each file by itself and merge",
-            )
-        for name, choose in (
-            ("first_gate", min), ("last_gate", max), ("first_us", min), ("last_us", max),
-        ):  # fmt: skip
-            before[name] = choose(before[name], row[name])
-
-    def _count_unmapped(self, febs: npt.NDArray[np.void]) -> None:
-        columns = [febs[name].tolist() for name in ("crate", "croc", "chain", "board")]
-        for crate, croc, chain, board in zip(*columns, strict=True):
-            self._unmapped[f"{crate}-{croc}-{chain}-{board}"] += 1
+    def _after_beam(self, gates: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
+        """Tell which gates follow a beam gate too soon; the first gates of a file never do."""
+        times = gates["time_us"].astype(np.float64)
+        beam = np.where(np.isin(gates["trigger_type"], BEAM_TRIGGERS), times, -np.inf)
+        last = np.maximum.accumulate(np.concatenate([[self._last_beam_us], beam]))
+        self._last_beam_us = last[-1]
+        too_soon: npt.NDArray[np.bool_] = times - last[:-1] < self._config.after_beam_ms * 1000
+        return too_soon
 
     def _count_boards(
         self, chunk: GateChunk, rows: Integers, index: Integers
@@ -182,23 +160,27 @@ class PedestalFilling:
             ("gates", np.ones(len(rows), np.bool_)),
             ("absent", absent),
             ("errors", ~good & ~absent),
+            ("crc_errors", (flags & FebFlag.CRC_ERROR.value) != 0),
+            ("status_errors", (flags & FebFlag.STATUS.value) != 0),
             ("timed", good & (chunk.febs["n_timed"][rows] > 0)),
             ("slow_readings", good),
         ):
             self._boards[name] += np.bincount(index[chosen], minlength=len(self._boards))
         self._note_slow_readings(chunk.registers[rows[good]], index[good])
+        firmware = chunk.febs["firmware"][rows[good]].astype(np.int64)
+        self._note_extremes("firmware", firmware, index[good])
         return np.asarray(good, np.bool_)
 
     def _note_slow_readings(self, registers: npt.NDArray[np.uint8], index: Integers) -> None:
         """Add temperature and high voltage, in counts of their FPGA registers."""
         for name, register in _SLOW_REGISTERS.items():
-            first = _FIRST_BYTE[register]
-            values = registers[:, first].astype(np.int64) | (
-                registers[:, first + 1].astype(np.int64) << 8
-            )
+            values = register_values(registers, register)
             np.add.at(self._boards[f"{name}_sum"], index, values)
-            np.minimum.at(self._boards[f"{name}_min"], index, values)
-            np.maximum.at(self._boards[f"{name}_max"], index, values)
+            self._note_extremes(name, values, index)
+
+    def _note_extremes(self, name: str, values: Integers, index: Integers) -> None:
+        np.minimum.at(self._boards[f"{name}_min"], index, values)
+        np.maximum.at(self._boards[f"{name}_max"], index, values)
 
     def _take_frames(self, chunk: GateChunk, rows: Integers, index: Integers) -> None:
         dense_number = np.full(len(chunk.febs), -1, np.int64)
@@ -211,14 +193,21 @@ class PedestalFilling:
         if self._config.block_policy != "all":
             taken &= chunk.adc_frames["hit"] == timed
         frames = np.flatnonzero(taken)
-        boards = dense_number[owner[frames]]
+        self._store(chunk, frames, dense_number[owner[frames]], dense_number)
+
+    def _store(
+        self, chunk: GateChunk, frames: Integers, boards: Integers, board_of_feb: Integers
+    ) -> None:
+        """Take the readings of chosen ADC frames, and what the monitors want of the chunk."""
         self._boards["frames"] += np.bincount(boards, minlength=len(self._boards))
         adc = chunk.adc.reshape(len(chunk.adc), -1)
         fill_histograms(adc, frames, boards, *self._arrays())
+        self._monitors.add_frames(chunk, frames, boards)
+        self._monitors.add_blocks(chunk, board_of_feb)
 
     def _arrays(self) -> tuple[Any, ...]:
         """Give what both kernels work on, in the order of their arguments."""
         return (
-            self._pending, self._n_pending, _WORD, self._config.window_readings, self._base,
+            self._pending, self._n_pending, WORD_OF_PLACE, self._config.window_readings, self._base,
             self._dense, self._sums, self._outside,
         )  # fmt: skip

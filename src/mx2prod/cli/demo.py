@@ -12,9 +12,13 @@ from mx2prod.cli.process import MB, ProgressLines, say_errors, speed_text
 
 if TYPE_CHECKING:
     from mx2prod.production import FileReport, ProcessReport
+    from mx2prod.production.demo import Run1Report
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 """Raw files that ship with the package, a folder each; their README says what is real in them."""
+
+DIGITS, RUN1 = "digits", "run1"
+"""Folder of the digits; folder of the small Run 1 among the samples."""
 
 CONTENT = {
     "p10_numib_full": "NuMI beam, 185 boards",
@@ -42,24 +46,36 @@ LABEL = (
 @click.option("--dry-run", is_flag=True, help="Check the samples, write nothing.")
 @pass_frame
 def command(frame: Frame, folder: Path, *, dry_run: bool) -> None:
-    """The main job on the packaged samples: raw files to digits and records in FOLDER.
+    """The main job: packaged samples to digits, a small simulated Run 1 to constants, in FOLDER.
 
-    Every run writes new files: the name of an output has a token that is drawn for each attempt.
-    The raw files, and a README that says what is real in them, come with the package.
+    \b
+    FOLDER/digits      digits and records of the packaged samples
+    FOLDER/raw         simulated raw files of the three run periods, with their truth
+    FOLDER/constants   pedestals and gains with verdicts, pages and records
+    FOLDER/plots       one PDF a run period, and the summary pages
+
+    Every run writes new digit files: the name of an output has a token that is drawn for each
+    attempt.  The raw files of the samples, and a README that says what is real in them, come with
+    the package.
     """
-    from mx2prod.production import process
+    from mx2prod.production.demo import RUN1_LABEL, digits_of_samples, pre_produce_run1
 
     frame.say(LABEL)
+    settings = frame.workspace.settings
     with frame.progress() as bar:
-        report = process(
-            sample_files(),
-            out=folder,
-            dry_run=dry_run,
-            settings=frame.workspace.settings,
-            progress=ProgressLines(bar) if bar is not None else None,
+        lines = ProgressLines(bar) if bar is not None else None
+        report = digits_of_samples(
+            sample_files(), folder / DIGITS, settings, dry_run=dry_run, progress=lines
         )
-    document = {"label": LABEL, "samples": str(SAMPLES), **report.as_dict()}
-    frame.emit(document, lambda: _show(report, folder))
+    run1 = None
+    if not dry_run and not any(file.error for file in report.files):
+        frame.say(RUN1_LABEL)
+        with frame.progress() as bar:
+            lines = ProgressLines(bar) if bar is not None else None
+            run1 = pre_produce_run1(SAMPLES / RUN1, folder, settings, progress=lines)
+    document = {"label": LABEL, "samples": str(SAMPLES), **report.as_dict(),
+                "run1": None if run1 is None else run1.as_dict()}  # fmt: skip
+    frame.emit(document, lambda: _show(report, run1, folder))
     say_errors(report)
     if any(file.error for file in report.files):
         click.get_current_context().exit(report.exit_code)
@@ -70,7 +86,7 @@ def sample_files() -> list[Path]:
     return [next((SAMPLES / name).glob("*.dat")) for name in CONTENT]
 
 
-def _show(report: ProcessReport, folder: Path) -> None:
+def _show(report: ProcessReport, run1: Run1Report | None, folder: Path) -> None:
     print_table(
         f"{report.tier} of the packaged samples",
         ("sample", "content", "gates read", "written", "lost", "MB read", "MB written", "record"),
@@ -84,7 +100,46 @@ def _show(report: ProcessReport, folder: Path) -> None:
     if not report.dry_run:
         click.echo(_totals(report, folder))
         click.echo(speed_text(report))
+    if run1 is not None:
+        _show_run1(run1, folder)
     click.echo("next: mx2 process YOUR_RawData.dat --to raw-digits -o FOLDER")
+
+
+def _show_run1(run1: Run1Report, folder: Path) -> None:
+    from mx2prod.validation.summary import TALK_COLUMNS
+
+    click.echo("")
+    print_table(
+        "simulated raw files",
+        ("file", "gates", "MB", "board hits a gate"),
+        [
+            [file.path.name, file.gates, round(file.bytes / MB, 1), round(file.hits_per_gate, 1)]
+            for file in run1.simulated
+        ],
+        empty="no files",
+    )
+    for report in run1.reports:
+        print_table(
+            report.product,
+            (*TALK_COLUMNS[:4], "Comments", "files in"),
+            [
+                [*summary.row()[:4], summary.comment, len(summary.files)]
+                for summary in report.summaries
+            ],
+            empty="no tables",
+        )
+        for summary in report.summaries:
+            for file in summary.files:
+                if file.verdict != "good":
+                    click.echo(f"{', '.join(file.inputs)}: {file.verdict}: {file.why()}")
+        click.echo("")
+    for report in run1.reports:
+        for path in report.paths:
+            if path.suffix in (".html", ".pdf"):
+                click.echo(f"look at: {path}")
+    click.echo(f"look at: {folder / 'constants'} (a page beside each table)")
+    steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in run1.seconds.items())
+    click.echo(f"seconds: {steps}")
 
 
 def _row(file: FileReport) -> list[object]:
@@ -118,5 +173,5 @@ def _totals(report: ProcessReport, folder: Path) -> str:
     return (
         f"{read} gates read from {len(report.files)} raw files, {written} written, {lost} lost; "
         f"{len(report.outputs)} digit files ({size:.1f} MB) and the records of raw and digit "
-        f"files are in {folder}"
+        f"files are in {folder / DIGITS}"
     )

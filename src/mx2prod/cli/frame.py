@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mx2prod.core.errors import OutputError
+from mx2prod.core.secrets import Redaction
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -120,6 +121,8 @@ def _console(*, stderr: bool = False) -> Console:
 def start_logging(*, quiet: bool, verbose: bool, path: Path | None) -> None:
     """Send messages of the program to standard error, and to a file with ``--log``.
 
+    Passwords and keys are taken out of every message.
+
     Raises
     ------
     OutputError
@@ -133,6 +136,7 @@ def start_logging(*, quiet: bool, verbose: bool, path: Path | None) -> None:
     screen = logging.StreamHandler(sys.stderr)
     screen.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING)
     screen.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    screen.addFilter(Redaction())
     log.addHandler(screen)
     if path is not None:
         try:
@@ -140,4 +144,5 @@ def start_logging(*, quiet: bool, verbose: bool, path: Path | None) -> None:
         except OSError as error:
             raise OutputError(f"{path}: log cannot be opened: {error.strerror}") from error
         record.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        record.addFilter(Redaction())
         log.addHandler(record)

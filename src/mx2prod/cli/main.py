@@ -17,11 +17,18 @@ from mx2prod.core.suggest import nearest
 
 VERBS = {
     "init": "Write a workspace: one folder with one mx2.toml.",
-    "demo": "The main job on the packaged samples: raw files to digits and records.",
+    "demo": "The main job on packaged samples and a small simulated Run 1.",
     "raw": "Look into, check, repair and re-encode raw DAQ files.",
+    "simulate": "Simulate raw files in the DAQ's format, with truth beside them.",
+    "calibrate": "Pre-production: pedestals, gains, FEB response, with verdicts and plots.",
+    "report": "Pages, PDFs and the summary table of constants.",
     "process": "Process raw files to digits, with a metadata record beside each output.",
+    "conditions": "Constants, from development to production, and what jobs read.",
     "metadata": "Make and check the DUNE metadata record of a file.",
     "detector": "Geometry, wiring and identifiers of the detector.",
+    "approval": "Ask for approvals, sign or reject them, see where they stand.",
+    "keys": "Signing keys, and the signed list of persons, roles and keys.",
+    "workspace": "Tables, backup, restore and checks of the databases.",
     "doctor": "Is this installation healthy?",
 }
 """Top-level verbs and their one-line help.  Verb ``x`` is ``command`` in ``mx2prod.cli.x``."""

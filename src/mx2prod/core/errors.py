@@ -11,7 +11,19 @@
     |   +-- TableError               a detector or constants table that breaks its schema
     |   +-- AddressError             a channel, strip or board address out of range
     |   +-- NameFormatError          a file name or identifier that does not parse
+    |   +-- TrustError               a key, a secret or a role list that may not be trusted
+    |   +-- ApprovalError            an approval that may not be asked for, given or used
+    |   +-- ConditionsError          constants that cannot be used or changed as asked
+    |       +-- NoConditionsError        no interval of a folder holds for a subrun
+    |       +-- OverlapError             an interval that would overlap another one
+    |       +-- StateError               a tag that is not in the state for what was asked
+    |       +-- HashMismatch             content that is not what its hash says
+    |       +-- PolicyError              checks, signatures or rules of use are not met
     +-- OutputError              1   an output cannot be written (full disk, existing file)
+    +-- StoreError               1   a database that cannot be reached, read or written
+    |   +-- GuardError               the database itself refused the change
+    |   +-- ChainError               the event log is not as it was written
+    |   +-- LeaseError               somebody else holds the lease, or it was lost
     +-- LossesError              3   finished, with losses that are listed
 
 Every error says what is wrong and where, and, in ``next_step``, the next command to type.
@@ -90,6 +102,78 @@ class AddressError(BadInputError):
 
 class NameFormatError(BadInputError):
     """A file name or an identifier that does not follow its pattern."""
+
+
+class TrustError(BadInputError):
+    """A key, a secret or a role list that may not be trusted."""
+
+
+class ApprovalError(BadInputError):
+    """An approval that may not be asked for, given or used."""
+
+
+class ConditionsError(BadInputError):
+    """Constants that cannot be used or changed as asked."""
+
+
+class NoConditionsError(ConditionsError):
+    """No interval of a folder holds for a subrun; nothing is taken instead.
+
+    Parameters
+    ----------
+    message : str
+        Names the intervals before and after.
+    folder : str
+    run, subrun : int or None
+    next_step : str, optional
+        The next command to type.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        folder: str = "",
+        run: int | None = None,
+        subrun: int | None = None,
+        next_step: str = "",
+    ) -> None:
+        super().__init__(message, next_step=next_step)
+        self.folder = folder
+        self.run = run
+        self.subrun = subrun
+
+
+class OverlapError(ConditionsError):
+    """An interval of validity that would overlap another one of its tag."""
+
+
+class StateError(ConditionsError):
+    """A tag or global tag that is not in the state for what was asked."""
+
+
+class HashMismatch(ConditionsError):  # noqa: N818 # name of the conditions page, section 14
+    """Content that is not what its hash says."""
+
+
+class PolicyError(ConditionsError):
+    """Checks that failed, signatures that are missing, or a use that the rules do not allow."""
+
+
+class StoreError(Mx2Error):
+    """A database that cannot be reached, read or written."""
+
+
+class GuardError(StoreError):
+    """A change that a rule inside the database refused."""
+
+
+class ChainError(StoreError):
+    """An event log that is not as it was written."""
+
+
+class LeaseError(StoreError):
+    """A lease that somebody else holds, or that was lost."""
 
 
 class OutputError(Mx2Error):

@@ -44,7 +44,11 @@ def require_regular_file(path: Path) -> os.stat_result:
 
 @contextlib.contextmanager
 def atomic_path(
-    final: Path, *, overwrite: bool = False, verify: Callable[[Path], None] | None = None
+    final: Path,
+    *,
+    overwrite: bool = False,
+    verify: Callable[[Path], None] | None = None,
+    mode: int = 0o644,
 ) -> Iterator[Path]:
     """Give a temporary path in the folder of ``final``; rename it to ``final`` at the end.
 
@@ -59,6 +63,8 @@ def atomic_path(
         Replace an existing file; otherwise an existing final name is an error.
     verify : callable, optional
         Called with the temporary path before the rename; raises to refuse the file.
+    mode : int
+        Rights of the final file; until then only its owner can read it.
 
     Raises
     ------
@@ -79,7 +85,7 @@ def atomic_path(
         yield temporary
         if verify is not None:
             verify(temporary)
-        temporary.chmod(0o644)
+        temporary.chmod(mode)
         _publish(temporary, final, overwrite=overwrite)
     except OSError as error:
         raise _cannot_write(final, error) from error
@@ -96,9 +102,9 @@ def refuse_existing(final: Path, *, overwrite: bool = False) -> None:
         )
 
 
-def write_text(final: Path, text: str, *, overwrite: bool = False) -> None:
+def write_text(final: Path, text: str, *, overwrite: bool = False, mode: int = 0o644) -> None:
     """Write a text file atomically (see :func:`atomic_path`)."""
-    with atomic_path(final, overwrite=overwrite) as temporary:
+    with atomic_path(final, overwrite=overwrite, mode=mode) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

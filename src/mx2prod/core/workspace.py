@@ -196,20 +196,23 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
 def _describe_one(item: dict[str, Any], model: type[BaseModel]) -> str:
     where = ".".join(str(part) for part in item["loc"])
     if item["type"] != "extra_forbidden":
-        return f"{where}: {item['msg']}"
+        return f"{where}: {item['msg']}" if where else str(item["msg"])
     *parents, key = item["loc"]
     known = _keys_at(model, parents)
     return f"unknown key {where!r}" + nearest(str(key), known)
 
 
 def _keys_at(model: type[BaseModel], parents: list[str | int]) -> list[str]:
-    """Keys of the table that the parents lead to; a table of named tables takes two of them."""
+    """Keys of the table that the parents lead to.
+
+    A table of named tables takes two parents, and so does a list of tables.
+    """
     names = iter(parents)
     for parent in names:
         field = model.model_fields.get(str(parent))
         annotation = field.annotation if field else None
-        if get_origin(annotation) is dict:
-            annotation = get_args(annotation)[1]
+        if get_origin(annotation) in (dict, list):
+            annotation = get_args(annotation)[-1]
             next(names, None)
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []

@@ -28,7 +28,7 @@ from mx2prod.detector.versions import (
     load_table,
 )
 
-CONSTANTS_VERSION = "constants_v1"
+CONSTANTS_VERSION = "constants_v2"
 
 
 @dataclass(frozen=True)

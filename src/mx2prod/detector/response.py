@@ -116,7 +116,7 @@ class Response(ConstantSet):
         gt=0,
     )
     pe_per_mev: float = constant(
-        6.2,
+        5.7,
         unit="PE/MeV",
         mark=Mark.PROPOSAL,
         source=_PAGE,

@@ -25,6 +25,7 @@ from mx2prod.metadata.schema import Schema, load_schema
 
 FORMAT_BY_SUFFIX = {
     ".dat": "text",
+    ".txt": "text",
     ".md": "text",
     ".json": "json",
     ".parquet": "parquet",

@@ -40,7 +40,8 @@ def cell_types(
 ) -> npt.NDArray[np.uint8]:
     """Byte 5 of many ADC frames; see :func:`cell_type`."""
     deepest = 22 if firmware >= 95 else 7
-    return np.array(ADC_TYPES, np.uint8)[deepest - (n_timed - hit)]
+    types = np.array(ADC_TYPES, np.uint8)
+    return np.asarray(types[deepest - (n_timed - hit)])
 
 
 def encode(

@@ -21,7 +21,7 @@ from mx2prod.simulation.deposit_source import DepositSource
 from mx2prod.simulation.events import EventGenerator, Events
 from mx2prod.simulation.faults import FileFaults
 from mx2prod.simulation.hardware import TrueDetector
-from mx2prod.simulation.plan import gate_plan
+from mx2prod.simulation.plan import gate_plan, middle_of
 from mx2prod.simulation.readout import ReadoutSimulator
 from mx2prod.simulation.registers import board_registers
 from mx2prod.simulation.spec import FileSpec, Spec
@@ -84,7 +84,7 @@ class FileSimulation:
         self.boards = selected_boards(self.detector.hardware, tables.febs)
         self.header = run_header(self.boards)
         self.faults = FileFaults.of(spec.faults, file, self.boards)
-        self.truth = TrueDetector.of(spec, file.run, file.start)
+        self.truth = TrueDetector.of(spec, file.run, middle_of(spec, file))
         self._registers = board_registers(
             self.boards,
             file.firmware,

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mx2prod.constants import Table
-from mx2prod.detector import Detector, Response, load_detector, strip_length
+from mx2prod.detector import Detector, Response, load_detector
 from mx2prod.detector.response import ELECTRON_CHARGE_FC
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
 from mx2prod.simulation.hardware_kernels import DRAWS_OF_BOARD, DRAWS_OF_PIXEL, draw_boards
@@ -32,6 +32,7 @@ AGE_BEGINS = datetime(2024, 3, 1, tzinfo=UTC)
 """Light yields hold at this time; they fall with the years after it."""
 SECONDS_PER_YEAR = 365.25 * 86_400
 SECONDS_PER_HOUR = 3600.0
+HOURS_PER_DAY = 24.0
 
 WIDTH_SPREAD = (0.30, 0.10, 0.10)
 """Spread of the logarithm of the noise between channels: high gain 2 to 9 ADC (detector page, 6),
@@ -55,6 +56,8 @@ class TrueDetector:
     detector : Detector
     response : Response
     seed : int
+    when : datetime
+        Time at which all of this holds, UTC.
     pedestal, noise : ndarray of float64, shape (n_channels, 3)
         High, medium and low gain, ADC; the noise is Gaussian, before rounding.
     gain : ndarray of float64, shape (n_channels,)
@@ -69,6 +72,8 @@ class TrueDetector:
         Hz.
     alive : ndarray of bool, shape (n_channels,)
         False: no charge.
+    noisy : ndarray of bool, shape (n_channels,)
+        Has more noise than it should.
     stuck : ndarray of uint16, shape (n_channels,)
         ADC bits that are always 1.
     strip_response : ndarray of float64, shape (n_strips,)
@@ -90,12 +95,13 @@ class TrueDetector:
     day_phase : ndarray of float64, shape (n_febs,)
         Phase of the daily wave of the pedestals.
     drift : ndarray of float64, shape (n_febs,)
-        Further drift of the pedestals in the file, ADC an hour.
+        Further drift of the pedestals, ADC an hour; 0 in the middle of the file.
     """
 
     detector: Detector
     response: Response
     seed: int
+    when: datetime
     pedestal: Floats
     noise: Floats
     gain: Floats
@@ -104,6 +110,7 @@ class TrueDetector:
     threshold: Floats
     dark_rate: Floats
     alive: Bools
+    noisy: Bools
     stuck: npt.NDArray[np.uint16]
     strip_response: Floats
     light: float
@@ -130,7 +137,7 @@ class TrueDetector:
         run : int
             Decides which defects and known errors act.
         when : datetime
-            Start of the file, UTC: ageing and temperature.
+            Middle of the file, UTC: ageing, temperature and the daily wave of the pedestals.
 
         Raises
         ------
@@ -195,7 +202,10 @@ def _undisturbed(spec: Spec, detector: Detector, when: datetime) -> TrueDetector
         detector=detector,
         response=response,
         seed=spec.seed,
-        pedestal=np.array(response.pedestal) + response.pedestal_spread * flat[:, 0:3],
+        when=when,
+        pedestal=np.array(response.pedestal)
+        + response.pedestal_spread * flat[:, 0:3]
+        + np.repeat(day_wave(response, hours, phase), PIXELS_PER_BOARD)[:, None],
         noise=_noise(response, flat[:, 3:6]),
         gain=_gains(response, flat[:, 6]),
         w2=response.w2,
@@ -203,6 +213,7 @@ def _undisturbed(spec: Spec, detector: Detector, when: datetime) -> TrueDetector
         threshold=_thresholds(response, flat[:, 7]),
         dark_rate=np.full(hardware.n_channels, response.dark_rate),
         alive=np.ones(hardware.n_channels, np.bool_),
+        noisy=np.zeros(hardware.n_channels, np.bool_),
         stuck=np.zeros(hardware.n_channels, np.uint16),
         strip_response=np.ones(n_strips),
         light=float((1 - np.mean(response.ageing)) ** years),
@@ -216,7 +227,7 @@ def _undisturbed(spec: Spec, detector: Detector, when: datetime) -> TrueDetector
         plane_rotation_rad=np.zeros(n_planes),
         hv=HV_COUNTS + HV_SPREAD * (2 * boards[:, 3] - 1),
         temperature=TEMPERATURE_COUNTS
-        + TEMPERATURE_SWING * np.sin(2 * np.pi * (hours / 24 + 0.1 * phase)),
+        + TEMPERATURE_SWING * np.sin(2 * np.pi * (hours / HOURS_PER_DAY + 0.1 * phase)),
         hv_off=np.zeros(n_febs, np.bool_),
         injected=_injected(spec, profile, boards),
         day_phase=phase,
@@ -226,6 +237,21 @@ def _undisturbed(spec: Spec, detector: Detector, when: datetime) -> TrueDetector
 
 SLEWING_NS = 5.0
 """Time walk over the root of the photoelectrons (detector page, section 7.2)."""
+
+
+def day_wave(response: Response, hours: Floats | float, phase: Floats) -> Floats:
+    """Give the daily wave of the pedestals, ADC; its steepest slope is ``pedestal_drift``.
+
+    Parameters
+    ----------
+    response : Response
+    hours : float or ndarray of float64
+        Since 1970.
+    phase : ndarray of float64
+        Of each board, 0 to 1.
+    """
+    height = response.pedestal_drift * HOURS_PER_DAY / (2 * np.pi)
+    return np.asarray(height * np.sin(2 * np.pi * (hours / HOURS_PER_DAY + phase)))
 
 
 def _noise(response: Response, normals: Floats) -> Floats:
@@ -259,9 +285,3 @@ def _injected(spec: Spec, profile: Floats, boards: Floats) -> Floats:
         of_board = low + (high - low) * boards[:, number]
         levels.append((of_board[:, None] * pixels).reshape(-1))
     return np.array(levels)
-
-
-def strip_lengths(detector: Detector) -> Floats:
-    """Length of every strip, mm, shape (n_strips,)."""
-    strips = detector.planes.strips()
-    return np.asarray(strip_length(strips["strip"]), np.float64)

@@ -6,7 +6,6 @@ boards are simulated.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -74,16 +73,3 @@ def draw_values(seed: int, stream: int, table: Any, normals: Any, uniforms: Any)
         start(state, seed, number, stream, 0, HARDWARE_LAYER, 4095)
         normals[number] = normal(state, table)
         uniforms[number] = uniform(state)
-
-
-def day_wave(hours: float, phase: float) -> float:
-    """Give the height of a wave of a day at a time, from -1 to 1.
-
-    Parameters
-    ----------
-    hours : float
-        Since any fixed moment.
-    phase : float
-        0 to 1.
-    """
-    return math.sin(2 * math.pi * (hours / 24 + phase))

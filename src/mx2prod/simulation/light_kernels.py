@@ -1,4 +1,4 @@
-"""From energy to charge at the anodes: light, photoelectrons, cross-talk, after-pulses.
+"""From light to charge at the anodes: photoelectrons, cross-talk, after-pulses, time walk.
 
 Helpers only; :mod:`mx2prod.simulation.readout_kernels` has the entry points.  Source: detector
 page, sections 6 and 7.2.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from mx2prod.simulation.random_kernels import exponential, gamma, poisson, uniform
@@ -16,6 +17,22 @@ from mx2prod.simulation.random_kernels import exponential, gamma, poisson, unifo
 CROSS_TALK, AFTERPULSE, DARK = 1, 2, 4
 GRID = 8
 """Pixels in a row of the PMT."""
+HALF_BOARD = 32
+REFERENCE_PE = 10.0
+"""Light at which the time walk is 0 (rock-muon page, section 6)."""
+
+
+ARRIVAL_DTYPE = np.dtype(
+    [
+        ("time", "<f8"),
+        ("charge", "<f8"),
+        ("pe", "<f8"),
+        ("particle", "<i4"),
+        ("pixel", "u1"),
+        ("flags", "u1"),
+    ]
+)
+"""Charge that comes to the anode of a pixel at one time, ns and fC."""
 
 
 @njit(nogil=True)
@@ -45,16 +62,16 @@ def _charge_of(state: Any, table: Any, pe: int, gain: float, w2: float) -> Any:
 @njit(nogil=True)
 def _share(
     arrivals: Any, number: int, pixel: int, time: float, charge: float, particle: int, flags: int,
-    share: float,
+    share: float, alive: Any,
 ) -> Any:  # fmt: skip
-    """Charge that the side neighbours get in dynodes and board."""
+    """Charge that the side neighbours get in dynodes and board, if they work."""
     if share <= 0.0:
         return number
     row, column = pixel // GRID, pixel % GRID
     for step in range(4):
         r = row + (1 if step == 0 else -1 if step == 1 else 0)
         c = column + (1 if step == 2 else -1 if step == 3 else 0)
-        if 0 <= r < GRID and 0 <= c < GRID:
+        if 0 <= r < GRID and 0 <= c < GRID and alive[r * GRID + c]:
             number = add_arrival(
                 arrivals, number, r * GRID + c, time, 0.0, share * charge, particle,
                 flags | CROSS_TALK,
@@ -86,9 +103,13 @@ def add_light(
         response[0], response[1], response[2], response[3], response[4],
     )  # fmt: skip
     charge = _charge_of(state, table, pe, gains[pixel], w2)
-    late = time + offsets[pixel // 32] + slewing * (1.0 / math.sqrt(pe) - 1.0 / math.sqrt(10.0))
+    late = (
+        time
+        + offsets[pixel // 32]
+        + slewing * (1.0 / math.sqrt(pe) - 1.0 / math.sqrt(REFERENCE_PE))
+    )
     number = add_arrival(arrivals, number, pixel, late, pe, charge, particle, flags)
-    number = _share(arrivals, number, pixel, late, charge, particle, flags, share)
+    number = _share(arrivals, number, pixel, late, charge, particle, flags, share, alive)
     for _ in range(poisson(state, afterpulse * pe)):
         after = late + delay * exponential(state)
         extra = _charge_of(state, table, 1, gains[pixel], w2)
@@ -121,22 +142,19 @@ def add_mean_light(
     state: Any, table: Any, arrivals: Any, number: int, pixel: int, time: float, mean: float,
     particle: int, gains: Any, alive: Any, response: Any, offsets: Any,
 ) -> Any:  # fmt: skip
-    """Draw the photoelectrons of some mean light, stray light to the neighbours included.
+    """Draw the photoelectrons of some mean light, and of the stray light of the neighbours.
 
-    What would go beyond the edge of the PMT stays in the pixel.
+    Stray light comes on top of the pixel's own; what would go beyond the edge of the PMT is lost.
     """
     side, corner = response[5], response[6]
-    stray = mean * 4.0 * (side + corner)
-    own = poisson(state, mean - stray)
-    for _ in range(poisson(state, stray)):
+    for _ in range(poisson(state, mean * 4.0 * (side + corner))):
         other = neighbour_of(state, pixel, side, corner)
-        if other < 0:
-            own += 1
-        else:
+        if other >= 0:
             number = add_light(
                 state, table, arrivals, number, other, time, 1, particle, CROSS_TALK, gains, alive,
                 response, offsets,
             )  # fmt: skip
+    own = poisson(state, mean)
     return add_light(
         state, table, arrivals, number, pixel, time, own, particle, 0, gains, alive, response,
         offsets,

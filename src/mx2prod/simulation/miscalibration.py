@@ -5,6 +5,7 @@
 | pedestal | mean of each channel and gain, ADC | gauss, uniform, shift, drift (ADC an hour) |
 | gain | electrons per photoelectron, relative | gauss, uniform, scale |
 | feb | all three slopes of a channel, relative | gauss, uniform, scale, swap of two boards |
+| feb_ratio | slopes of medium and low gain over those of high gain | gauss, uniform, scale |
 | strip | response of each strip, relative | gauss, uniform, scale |
 | light | all light, relative | scale |
 | attenuation | attenuation length of each strip, relative | gauss, uniform, scale |
@@ -27,23 +28,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.constants import (
-    Alignment,
-    AttenuationId,
-    Constants,
-    FebResponse,
-    Pedestal,
-    PmtGain,
-    StripToStrip,
-    Table,
-    Timing,
-    read_parquet,
-)
-from mx2prod.core.errors import ConfigError, TableError
+from mx2prod.core.errors import ConfigError
 from mx2prod.core.suggest import nearest
 from mx2prod.detector import weave_slots
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
 from mx2prod.simulation.hardware_kernels import draw_values
+from mx2prod.simulation.miscalibration_tables import take_table
 from mx2prod.simulation.random_kernels import normal_table
 from mx2prod.simulation.spec import Miscalibration, Spec
 
@@ -53,8 +43,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 SLOPES = [1, 3, 5]
-_GAINS = ("hg", "mg", "lg")
-_CURVE = ("adc0", "slope1", "xkink1", "slope2", "xkink2", "slope3")
 
 
 @dataclass(frozen=True)
@@ -132,7 +120,7 @@ def miscalibrate(truth: TrueDetector, spec: Spec, run: int) -> None:
             if run < entry.since_run:
                 continue
             if entry.table:
-                _from_table(truth, name, entry)
+                take_table(truth, name, Path(entry.table))
             else:
                 act(truth, Draw(entry, spec.seed, 1 + 64 * place + number))
 
@@ -186,6 +174,14 @@ def _feb(truth: TrueDetector, draw: Draw) -> None:
     factor = draw.factor(len(truth.curve), "feb")[chosen]
     slopes = truth.curve[chosen]
     slopes[:, :, SLOPES] *= factor[:, None, None]
+    truth.curve[chosen] = slopes
+
+
+def _feb_ratio(truth: TrueDetector, draw: Draw) -> None:
+    chosen = _channels(truth, draw, "feb_ratio")
+    factor = draw.factor(2 * len(truth.curve), "feb_ratio").reshape(-1, 2)[chosen]
+    slopes = truth.curve[chosen]
+    slopes[:, 1:, SLOPES] *= factor[:, :, None]
     truth.curve[chosen] = slopes
 
 
@@ -256,7 +252,8 @@ def _is_weave_a(truth: TrueDetector, feb: int) -> bool:
 _ACTIONS: dict[str, Callable[[TrueDetector, Draw], None]] = {
     "pedestal": _pedestal,
     "gain": _gain,
-    "feb": _feb,
+    "feb_ratio": _feb_ratio,
+    "feb": _feb,  # after the ratio: boards are exchanged with all of their curves
     "strip": _strip,
     "light": _light,
     "attenuation": _attenuation,
@@ -265,94 +262,4 @@ _ACTIONS: dict[str, Callable[[TrueDetector, Draw], None]] = {
     "timing": _timing,
     "slewing": _slewing,
     "weave": _weave,
-}
-_SCHEMAS: dict[str, type[Constants]] = {
-    "pedestal": Pedestal,
-    "gain": PmtGain,
-    "feb": FebResponse,
-    "strip": StripToStrip,
-    "attenuation": AttenuationId,
-    "planes": Alignment,
-    "rotations": Alignment,
-    "timing": Timing,
-}
-
-
-def _from_table(truth: TrueDetector, name: str, entry: Miscalibration) -> None:
-    """Take true values from a constants table."""
-    if name not in _SCHEMAS:
-        raise ConfigError(f"miscalibrate.{name}: no table of it exists, give kind and size")
-    table = read_parquet(Path(entry.table))
-    if table.schema is not _SCHEMAS[name]:
-        raise TableError(
-            f"{entry.table}: a table of {table.schema.schema}, expected {_SCHEMAS[name].schema}"
-        )
-    _TABLES[name](truth, table)
-
-
-def _rows(truth: TrueDetector, table: Table) -> npt.NDArray[np.int64]:
-    return truth.detector.hardware.channel_index(table.channel)
-
-
-def _strip_rows(truth: TrueDetector, table: Table) -> npt.NDArray[np.int64]:
-    return truth.detector.planes.strip_index(table["module"], table["plane"], table["strip"])
-
-
-def _plane_rows(truth: TrueDetector, table: Table) -> npt.NDArray[np.int64]:
-    return truth.detector.planes.index(table["module"], table["plane"])
-
-
-def _take_pedestals(truth: TrueDetector, table: Table) -> None:
-    rows = _rows(truth, table)
-    for gain, prefix in enumerate(_GAINS):
-        truth.pedestal[rows, gain] = table[f"{prefix}_mean"]
-        truth.noise[rows, gain] = np.sqrt(np.maximum(table[f"{prefix}_rms"] ** 2 - 1 / 12, 0))
-
-
-def _take_gains(truth: TrueDetector, table: Table) -> None:
-    truth.gain[_rows(truth, table)] = table["gain"]
-
-
-def _take_curves(truth: TrueDetector, table: Table) -> None:
-    rows = _rows(truth, table)
-    for gain, prefix in enumerate(_GAINS):
-        for number, column in enumerate(_CURVE):
-            truth.curve[rows, gain, number] = table[f"{prefix}_{column}"]
-
-
-def _take_strips(truth: TrueDetector, table: Table) -> None:
-    truth.strip_response[_strip_rows(truth, table)] = 1 / table["s2s"]
-
-
-def _take_attenuation(truth: TrueDetector, table: Table) -> None:
-    rows = _strip_rows(truth, table)
-    for number, column in enumerate(("atten", "reflect", "amp")):
-        truth.attenuation[rows, number] = table[column]
-
-
-def _take_shifts(truth: TrueDetector, table: Table) -> None:
-    truth.plane_shift_mm[_plane_rows(truth, table)] = -table["shift_mm"]
-
-
-def _take_rotations(truth: TrueDetector, table: Table) -> None:
-    truth.plane_rotation_rad[_plane_rows(truth, table)] = -table["rot_rad"]
-
-
-def _take_offsets(truth: TrueDetector, table: Table) -> None:
-    boards = truth.detector.hardware.feb_index(
-        list(zip(*(table[name].tolist() for name in ("crate", "croc", "chain", "board")),
-                 strict=True))
-    )  # fmt: skip
-    truth.offset_ns[boards, table["half"]] = table["offset_ns"]
-
-
-_TABLES: dict[str, Callable[[TrueDetector, Table], None]] = {
-    "pedestal": _take_pedestals,
-    "gain": _take_gains,
-    "feb": _take_curves,
-    "strip": _take_strips,
-    "attenuation": _take_attenuation,
-    "planes": _take_shifts,
-    "rotations": _take_rotations,
-    "timing": _take_offsets,
 }

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from mx2prod.core.errors import ConfigError
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
+from mx2prod.simulation.faults import BOARD_FAULTS, FILE_FAULTS
 from mx2prod.simulation.hardware_kernels import draw_values
 from mx2prod.simulation.miscalibration import boards_of
 from mx2prod.simulation.random_kernels import normal_table
@@ -19,6 +21,7 @@ from mx2prod.simulation.spec import Fault, Spec
 if TYPE_CHECKING:
     from mx2prod.simulation.hardware import TrueDetector
 
+Bools = npt.NDArray[np.bool_]
 NOISY_FACTOR = 5.0
 """Noise of a noisy pixel over what it was (detector page)."""
 HOT_RATE = 5_000.0
@@ -40,12 +43,23 @@ def apply_pixel_faults(truth: TrueDetector, spec: Spec, run: int) -> None:
     Raises
     ------
     ConfigError
-        If an address does not exist.
+        If an address does not exist, or a range of gates is given.
     """
     _at_random(truth, spec)
     for fault in spec.faults:
+        _require_whole_files(fault)
         if fault.from_run <= run and (fault.to_run == 0 or run <= fault.to_run):
             _apply(truth, fault)
+
+
+def _require_whole_files(fault: Fault) -> None:
+    """Refuse a range of gates: pixels have their defects for whole files."""
+    acts_on_gates = (*BOARD_FAULTS, *FILE_FAULTS)
+    if fault.kind not in acts_on_gates and (fault.from_gate != 1 or fault.to_gate != 0):
+        raise ConfigError(
+            f"faults: {fault.kind} at {fault.address}: from_gate and to_gate have no meaning for "
+            "it, give from_run and to_run"
+        )
 
 
 def _at_random(truth: TrueDetector, spec: Spec) -> None:
@@ -61,16 +75,21 @@ def _at_random(truth: TrueDetector, spec: Spec) -> None:
         if number == 0:
             truth.alive[chosen] = False
         elif number == 1:
-            truth.noise[chosen] *= NOISY_FACTOR
+            _make_noisy(truth, chosen, NOISY_FACTOR)
         else:
             truth.dark_rate[chosen] = HOT_RATE
+
+
+def _make_noisy(truth: TrueDetector, channels: int | Bools, factor: float) -> None:
+    truth.noise[channels] *= factor
+    truth.noisy[channels] = True
 
 
 def _apply(truth: TrueDetector, fault: Fault) -> None:
     if fault.kind == "dead_pixel":
         truth.alive[_channel(truth, fault, fault.address)] = False
     elif fault.kind == "noisy_pixel":
-        truth.noise[_channel(truth, fault, fault.address)] *= fault.size or NOISY_FACTOR
+        _make_noisy(truth, _channel(truth, fault, fault.address), fault.size or NOISY_FACTOR)
     elif fault.kind == "hot_pixel":
         truth.dark_rate[_channel(truth, fault, fault.address)] = fault.size or HOT_RATE
     elif fault.kind == "stuck_bit":
@@ -102,7 +121,7 @@ def _swap_boards(truth: TrueDetector, fault: Fault) -> None:
         int(np.flatnonzero(boards_of(truth, [name], "faults: swapped_boards"))[0]) for name in names
     )
     for array in (truth.pedestal, truth.noise, truth.gain, truth.curve, truth.threshold,
-                  truth.dark_rate, truth.alive, truth.stuck):  # fmt: skip
+                  truth.dark_rate, truth.alive, truth.noisy, truth.stuck):  # fmt: skip
         by_board = array.reshape(-1, PIXELS_PER_BOARD, *array.shape[1:])
         by_board[[first, second]] = by_board[[second, first]]
     for array in (truth.offset_ns, truth.hv, truth.temperature, truth.hv_off, truth.day_phase,
@@ -112,7 +131,8 @@ def _swap_boards(truth: TrueDetector, fault: Fault) -> None:
 
 def _channel(truth: TrueDetector, fault: Fault, address: str) -> int:
     board, _, pixel = address.rpartition("-")
-    if not pixel.isdecimal() or int(pixel) >= PIXELS_PER_BOARD:
+    is_pixel = board.count("-") == 3 and pixel.isdecimal() and int(pixel) < PIXELS_PER_BOARD
+    if not is_pixel:
         raise ConfigError(
             f"faults: {fault.kind}: {address!r} is no pixel, expected crate-croc-chain-board-pixel"
         )

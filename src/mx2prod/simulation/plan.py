@@ -5,6 +5,8 @@ Source: detector page, section 7.2; raw-format page, sections 7 and 8.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import numpy as np
 import numpy.typing as npt
 
@@ -46,6 +48,12 @@ def gate_period_us(spec: Spec, stream: Stream) -> int:
         return round(spec.light_injection.gate_period_s * US_PER_S)
     period = round(spec.beam.gate_period_s * US_PER_S)
     return period if stream == "numib" else period // 2
+
+
+def middle_of(spec: Spec, file: FileSpec) -> datetime:
+    """Time between the first and the last gate of a file, UTC."""
+    span_us = (file.gates - 1) * gate_period_us(spec, file.stream)
+    return file.start + timedelta(microseconds=span_us / 2)
 
 
 def gate_plan(

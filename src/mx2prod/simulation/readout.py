@@ -16,11 +16,12 @@ from mx2prod.detector.schemas import PIXELS_PER_BOARD
 from mx2prod.detector.trip import CHANNEL_OF_PIXEL, N_TRIP_CHANNELS, TRIP_OF_PIXEL
 from mx2prod.raw.columns import ADC_FRAME_DTYPE, FEB_DTYPE, RECORD_DTYPE, FebFlag
 from mx2prod.raw.encoder import cell_types
+from mx2prod.simulation.adc_kernels import CHARGE_DTYPE, WORDS, make_adc
 from mx2prod.simulation.boards import selected_boards
 from mx2prod.simulation.columns import DEPOSIT_DTYPE, HIT_DTYPE
-from mx2prod.simulation.hardware import SECONDS_PER_HOUR, TrueDetector
+from mx2prod.simulation.hardware import SECONDS_PER_HOUR, TrueDetector, day_wave
 from mx2prod.simulation.random_kernels import normal_table
-from mx2prod.simulation.readout_kernels import CHARGE_DTYPE, WORDS, make_adc, make_blocks
+from mx2prod.simulation.readout_kernels import make_blocks
 from mx2prod.simulation.spec import FileSpec, Spec
 
 Floats = npt.NDArray[np.float64]
@@ -28,14 +29,14 @@ _Columns = npt.NDArray[np.void]
 
 TICK_NS = 9.4154
 """Two ticks are one period of the accelerator's radio frequency (raw-format page, section 4.1)."""
-TICKS_PER_SECOND = 1e9 / TICK_NS
+SPAN_US, TICKS_OF_SPAN = 47_077, 5_000_000
+"""Time in microseconds that is a whole number of ticks, so that no digit of a counter is lost."""
 MOST_ARRIVALS = 4096
 FIRST_ROWS = 65_536
 """Room for records, charges and hits of a block, to begin with."""
 LED_GROUPS = {8: "ABCD", 16: "BCD", 32: "ACD", 64: "CD", 128: "ABD"}
 """LED groups that flash, by the argument in the DAQ header."""
 LED_LETTERS = "ABCD"
-DAY_HOURS = 24.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class ReadoutSimulator:
     """
 
     def __init__(self, spec: Spec, file: FileSpec, truth: TrueDetector) -> None:
-        self._spec, self._file = spec, file
+        self._spec, self._file, self._truth = spec, file, truth
         hardware = truth.detector.hardware
         self._boards = selected_boards(hardware, spec.detector.febs)
         self._numbers = hardware.feb_index(self._boards)
@@ -104,7 +105,6 @@ class ReadoutSimulator:
         self._offsets = np.ascontiguousarray(truth.offset_ns[self._numbers])
         self._phase, self._drift = truth.day_phase[self._numbers], truth.drift[self._numbers]
         self._common = response.common_shift
-        self._swing = response.pedestal_drift * DAY_HOURS / (2 * np.pi)
         ticks = Electronics().gate_length_ticks
         self._clock = np.array([TICK_NS, ticks * TICK_NS])
         self._choices = np.array(
@@ -208,19 +208,17 @@ class ReadoutSimulator:
         return np.asarray(np.where(plan["led_level"] > 0, level, 0.0))
 
     def _shift(self, plan: _Columns) -> Floats:
-        """Shift of the pedestals of each board: a wave of a day, and drift since the file began.
+        """Shift of the pedestals of each board since the middle of the file: daily wave, drift.
 
         Returns
         -------
         ndarray of float64, shape (n_gates, n_boards), ADC
         """
-        hours = plan["time_us"].astype(np.float64) / US_PER_S / SECONDS_PER_HOUR
-        since = hours - self._file.start.timestamp() / SECONDS_PER_HOUR
-        wave = np.sin(2 * np.pi * (hours[:, None] / DAY_HOURS + self._phase))
-        start = np.sin(2 * np.pi * (hours[:, None] - since[:, None]) / DAY_HOURS
-                       + 2 * np.pi * self._phase)  # fmt: skip
-        shift: Floats = self._swing * (wave - start) + since[:, None] * self._drift
-        return np.ascontiguousarray(shift)
+        hours = (plan["time_us"].astype(np.float64) / US_PER_S / SECONDS_PER_HOUR)[:, None]
+        middle = self._truth.when.timestamp() / SECONDS_PER_HOUR
+        response, phase = self._truth.response, self._phase
+        wave = day_wave(response, hours, phase) - day_wave(response, middle, phase)
+        return np.ascontiguousarray(wave + (hours - middle) * self._drift)
 
 
 def _strip_columns(truth: TrueDetector) -> Floats:
@@ -256,9 +254,10 @@ def _injected(truth: TrueDetector, file: FileSpec) -> Floats:
 
 def _timestamps(plan: _Columns) -> npt.NDArray[np.uint32]:
     """Counter of the boards' clock when each gate opened, modulo 2^32."""
-    opened = plan["time_us"].astype(np.float64) - plan["readout_us"]
-    ticks = np.floor(opened / US_PER_S * TICKS_PER_SECOND)
-    return np.asarray(np.mod(ticks, 2.0**32), np.uint32)
+    opened = plan["time_us"].astype(np.int64) - plan["readout_us"].astype(np.int64)
+    spans, rest = np.divmod(opened, SPAN_US)
+    ticks = spans * TICKS_OF_SPAN + rest * TICKS_OF_SPAN // SPAN_US
+    return np.asarray(ticks % 2**32, np.uint32)
 
 
 def _frames(febs: _Columns, firmware: int) -> _Columns:

@@ -1,4 +1,4 @@
-"""Entry kernels of the readout: charges, hit blocks and ADC words of every board and gate."""
+"""Entry kernel of the readout: charges and hit blocks of every board and gate."""
 
 from __future__ import annotations
 
@@ -7,58 +7,25 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import boolean, float32, float64, int32, int64, njit, types, uint16, uint64
+from numba import boolean, float32, float64, int32, int64, njit, types, uint64
 
 from mx2prod.raw.columns import FEB_DTYPE, RECORD_DTYPE
+from mx2prod.simulation.adc_kernels import CHARGE_DTYPE, N_PIXELS
+from mx2prod.simulation.block_kernels import (
+    N_TRIPS,
+    PIXELS_OF_TRIP,
+    put_charges,
+    put_hits,
+    put_records,
+)
 from mx2prod.simulation.columns import DEPOSIT_DTYPE, HIT_DTYPE
-from mx2prod.simulation.light_kernels import DARK, add_arrival, add_light, add_mean_light
-from mx2prod.simulation.random_kernels import (
-    STATE_WORDS,
-    fill,
-    normal,
-    normal_of,
-    poisson,
-    start,
-    uniform,
-)
-from mx2prod.simulation.trip_kernels import (
-    BLOCK_DTYPE,
-    INTEGRATION_TICKS,
-    LOST,
-    OPEN,
-    RESET_TICKS,
-    ROWS,
-    clear,
-    run_chip,
-)
+from mx2prod.simulation.light_kernels import ARRIVAL_DTYPE, DARK, add_light, add_mean_light
+from mx2prod.simulation.random_kernels import STATE_WORDS, normal, poisson, start, uniform
+from mx2prod.simulation.trip_kernels import BLOCK_DTYPE, OPEN, ROWS, clear, run_chip
 
-LIGHT_LAYER, NOISE_LAYER = 3, 5
+LIGHT_LAYER = 3
 WHOLE_GATE = 4095
 """Name of the stream of a gate that belongs to no board."""
-N_PIXELS, N_TRIPS, PIXELS_OF_TRIP, N_GAINS = 64, 4, 16, 3
-WORDS = 216
-NO_PIXEL_ADC = 400
-"""Reading of TriP-t channels that are no pixels."""
-MAX_ADC = 4095
-SATURATED = 8
-ARRIVAL_DTYPE = np.dtype(
-    [
-        ("time", "<f8"),
-        ("charge", "<f8"),
-        ("pe", "<f8"),
-        ("particle", "<i4"),
-        ("pixel", "u1"),
-        ("flags", "u1"),
-    ]
-)
-CHARGE_DTYPE = np.dtype(
-    [
-        ("frame", "<i8"),  # ADC frame
-        ("pixel", "u1"),
-        ("charge", "<f8"),  # high and medium gain, fC
-        ("low", "<f8"),  # low gain, fC
-    ]
-)
 _RECORDS = types.Array(numba.from_dtype(RECORD_DTYPE), 1, "C")
 _FEBS = types.Array(numba.from_dtype(FEB_DTYPE), 1, "C")
 _HITS = types.Array(numba.from_dtype(HIT_DTYPE), 1, "C")
@@ -130,87 +97,6 @@ def _board_arrivals(
     return count
 
 
-@njit(nogil=True)
-def _curve(charge: float, curve: Any) -> Any:
-    """ADC above pedestal of a charge: the tri-linear curve."""
-    adc0, slope1, kink1, slope2, kink2, slope3 = curve
-    if charge <= kink1:
-        return adc0 + slope1 * charge
-    if charge <= kink2:
-        return adc0 + slope1 * kink1 + slope2 * (charge - kink1)
-    return adc0 + slope1 * kink1 + slope2 * (kink2 - kink1) + slope3 * (charge - kink2)
-
-
-@njit(nogil=True)
-def _put_records(
-    records: Any, count: int, feb: int, n_hits: Any, begins: Any, blocks: Any, timestamp: int
-) -> Any:
-    """Write the discriminator records of a board; the number of records afterwards."""
-    for trip in range(N_TRIPS):
-        for hit in range(n_hits[trip]):
-            if count < records.size:
-                record = records[count]
-                record["feb"], record["trip"], record["record"] = feb, trip, hit
-                record["timestamp"] = timestamp + begins[trip, hit]
-                for channel in range(PIXELS_OF_TRIP):
-                    block = blocks[hit, trip * PIXELS_OF_TRIP + channel]
-                    record["delay"][channel] = block["delay"]
-                    record["quarter"][channel] = block["quarter"]
-            count += 1
-    return count
-
-
-@njit(nogil=True)
-def _put_charges(
-    charges: Any, count: int, frame: int, n_timed: int, n_hits: Any, blocks: Any, low: Any,
-    from_end: bool, low_per_push: bool,
-) -> Any:  # fmt: skip
-    """Write the charges of the ADC frames of a board; the number of charges afterwards."""
-    for number in range(n_timed + 1):
-        for pixel in range(N_PIXELS):
-            own = n_hits[pixel // PIXELS_OF_TRIP]
-            block = number - (n_timed - own) if from_end else number
-            charge = 0.0
-            if number == n_timed:
-                charge = blocks[OPEN, pixel]["charge"]
-            elif 0 <= block < own:
-                charge = blocks[block, pixel]["charge"]
-            of_low = charge if low_per_push else (low[pixel] if number == n_timed else 0.0)
-            if charge != 0.0 or of_low != 0.0:
-                if count < charges.size:
-                    row = charges[count]
-                    row["frame"], row["pixel"] = frame + number, pixel
-                    row["charge"], row["low"] = charge, of_low
-                count += 1
-    return count
-
-
-@njit(nogil=True)
-def _put_hits(
-    hits: Any, count: int, gate: int, feb: int, n_timed: int, n_hits: Any, blocks: Any,
-    from_end: bool, pedestal: Any, curve: Any,
-) -> Any:  # fmt: skip
-    """Write the truth of the blocks of a board; the number of rows afterwards."""
-    for pixel in range(N_PIXELS):
-        own = n_hits[pixel // PIXELS_OF_TRIP]
-        for row in range(ROWS):
-            block = blocks[row, pixel]
-            if block["charge"] == 0.0 or (row < OPEN and row >= own):
-                continue
-            if count < hits.size:
-                hit = hits[count]
-                hit["gate"], hit["channel"] = gate, feb * N_PIXELS + pixel
-                place = row + (n_timed - own if from_end else 0)
-                hit["block"] = -1 if row == LOST else n_timed if row == OPEN else place
-                hit["fired"], hit["pe"] = block["fired"] != 0, block["pe"]
-                hit["charge"], hit["time_ns"] = block["charge"], block["time"]
-                hit["particle"] = block["particle"]
-                full = pedestal[pixel, 0] + _curve(block["charge"], curve[pixel, 0]) >= MAX_ADC
-                hit["flags"] = block["flags"] | (SATURATED if full else 0)
-            count += 1
-    return count
-
-
 @njit(
     types.UniTuple(types.intp, 4)(
         uint64, int64[::1], float32[::1],
@@ -277,7 +163,7 @@ def make_blocks(
     records, charges, hits : ndarray
         Filled as far as they reach.
     dead : ndarray of float64, shape (n_gates,)
-        Filled: blind time of all pairs, ns.
+        Filled: time in which charge is lost, of all pairs of chips, ns.
     most_arrivals : int
         Length of the list of arrivals of a board.
 
@@ -301,7 +187,6 @@ def make_blocks(
         for pixel in range(N_PIXELS):
             clear(blocks[row, pixel])
     n_records, n_charges, n_rows, n_frames, fullest = 0, 0, 0, 0, 0
-    blind = (INTEGRATION_TICKS + RESET_TICKS) * clock[0]
     for gate in range(place.size - 2):
         number = place[gate + 2]
         dead[gate] = 0.0
@@ -325,14 +210,15 @@ def make_blocks(
                 _sort_by_time(arrivals, count, chip_pixels, by_time, chips)
                 for chip in range(n_chips):
                     trips = N_TRIPS // n_chips
-                    timed = run_chip(
-                        arrivals, by_time, chips[chip], chips[chip + 1], blocks,
-                        begins[chip * trips], threshold[board], clock[0], clock[1], low,
+                    timed, blind = run_chip(
+                        arrivals, by_time, (chips[chip], chips[chip + 1]),
+                        (chip * chip_pixels, (chip + 1) * chip_pixels), blocks,
+                        begins[chip * trips], threshold[board], clock, low,
                     )  # fmt: skip
                     for trip in range(chip * trips, (chip + 1) * trips):
                         n_hits[trip] = timed
                         begins[trip] = begins[chip * trips]
-                    dead[gate] += timed * blind * (0.5 if alone else 1.0)
+                    dead[gate] += blind * (0.5 if alone else 1.0)
                     n_timed = max(n_timed, timed)
             row = febs[feb]
             row["n_timed"], row["n_adc"] = n_timed, n_timed + 1
@@ -340,15 +226,15 @@ def make_blocks(
             for trip in range(N_TRIPS):
                 row["n_hits"][trip] = n_hits[trip]
             if count:
-                n_records = _put_records(
+                n_records = put_records(
                     records, n_records, feb, n_hits, begins, blocks, row["gate_timestamp"]
                 )
-                n_charges = _put_charges(
+                n_charges = put_charges(
                     charges, n_charges, n_frames, n_timed, n_hits, blocks, low, from_end,
                     low_per_push,
                 )  # fmt: skip
                 if with_hits:
-                    n_rows = _put_hits(
+                    n_rows = put_hits(
                         hits, n_rows, number, boards[board], n_timed, n_hits, blocks, from_end,
                         pedestal[board], curve[board],
                     )  # fmt: skip
@@ -360,85 +246,3 @@ def make_blocks(
             row["n_records"] = n_records - row["first_record"]
             n_frames += n_timed + 1
     return n_records, n_charges, n_rows, fullest
-
-
-@njit(
-    types.void(
-        uint64, int64[::1], float32[::1], int64[::1], _FEBS, _CHARGES, float64[:, :, ::1],
-        float64[:, :, ::1], float64[:, :, :, ::1], float64[:, ::1], types.float64, uint16[:, ::1],
-        int64[:, ::1], uint16[:, ::1],
-    ),
-    nogil=True,
-    cache=True,
-)  # fmt: skip
-def make_adc(
-    seed: int, place: Any, table: Any, boards: Any, febs: Any, charges: Any, pedestal: Any,
-    noise: Any, curve: Any, shift: Any, common_noise: float, stuck: Any, word: Any, adc: Any,
-) -> None:  # fmt: skip
-    """Digitise the charges of all ADC frames of some gates.
-
-    Parameters
-    ----------
-    seed, place, table, boards
-        As in :func:`make_blocks`.
-    febs : ndarray of FEB_DTYPE, shape (n_gates * n_boards,)
-        ``first_adc`` and ``n_adc`` are read.
-    charges : ndarray of CHARGE_DTYPE
-        In order of frame and pixel.
-    pedestal, noise : ndarray of float64, shape (n_boards, 64, 3)
-        ADC.
-    curve : ndarray of float64, shape (n_boards, 64, 3, 6)
-    shift : ndarray of float64, shape (n_gates, n_boards)
-        Of all pedestals of a board, ADC.
-    common_noise : float
-        Of all pixels of a board together, ADC.
-    stuck : ndarray of uint16, shape (n_boards, 64)
-        Bits that are always 1.
-    word : ndarray of int64, shape (64, 3)
-        Place of pixel and gain among the 216 words.
-    adc : ndarray of uint16, shape (n_frames, 216)
-        Filled.
-    """
-    state = np.zeros(STATE_WORDS, np.uint32)
-    bits = np.zeros(N_PIXELS * N_GAINS + 4, np.uint32)
-    extra = np.zeros((N_PIXELS, N_GAINS), np.float64)
-    n_boards = boards.size
-    following = 0
-    for gate in range(place.size - 2):
-        for board in range(n_boards):
-            row = febs[gate * n_boards + board]
-            start(state, seed, place[0], place[1], place[gate + 2], NOISE_LAYER, boards[board])
-            for frame in range(row["first_adc"], row["first_adc"] + row["n_adc"]):
-                fill(state, bits)
-                shared = shift[gate, board] + common_noise * normal_of(bits[-1], table)
-                begin = following
-                while following < charges.size and charges[following]["frame"] == frame:
-                    charge = charges[following]
-                    pixel = charge["pixel"]
-                    for gain in range(N_GAINS):
-                        q = charge["low"] if gain == N_GAINS - 1 else charge["charge"]
-                        if q != 0.0:
-                            own = curve[board, pixel, gain]
-                            extra[pixel, gain] = _curve(q, own) - own[0]
-                    following += 1
-                target = adc[frame]
-                for number in range(WORDS):
-                    target[number] = NO_PIXEL_ADC
-                for pixel in range(N_PIXELS):
-                    for gain in range(N_GAINS):
-                        value = (
-                            pedestal[board, pixel, gain]
-                            + shared
-                            + extra[pixel, gain]
-                            + noise[board, pixel, gain]
-                            * normal_of(bits[pixel * N_GAINS + gain], table)
-                        )
-                        counts = math.floor(value + 0.5)
-                        counts = min(max(counts, 0), MAX_ADC) | stuck[board, pixel]
-                        target[word[pixel, gain]] = counts
-                for used in range(begin, following):
-                    for gain in range(N_GAINS):
-                        extra[charges[used]["pixel"], gain] = 0.0
-
-
-__all__ = ["ARRIVAL_DTYPE", "CHARGE_DTYPE", "add_arrival", "make_adc", "make_blocks"]

@@ -179,6 +179,7 @@ class Miscalibrations(_Section):
 
     pedestal: list[Miscalibration] = []
     gain: list[Miscalibration] = []
+    feb_ratio: list[Miscalibration] = []
     feb: list[Miscalibration] = []
     strip: list[Miscalibration] = []
     light: list[Miscalibration] = []

@@ -77,73 +77,93 @@ def _fire(block: Any, time: float, begin: float, tick: float) -> None:
 
 
 @njit(nogil=True)
+def _integrate(
+    arrivals: Any, order: Any, number: int, last: int, blocks: Any, threshold: Any, begin: int,
+    tick: float, end: float, low: Any,
+) -> Any:  # fmt: skip
+    """Collect what comes until the end of integration; the next arrival after it."""
+    while number < last and arrivals[order[number]]["time"] < end:
+        arrival = arrivals[order[number]]
+        pixel = arrival["pixel"]
+        number += 1
+        low[pixel] += arrival["charge"]
+        block = blocks[OPEN, pixel]
+        _add(block, arrival)
+        if not block["fired"] and block["charge"] >= threshold[pixel]:
+            _fire(block, arrival["time"], begin, tick)
+    return number
+
+
+@njit(nogil=True)
+def _close(blocks: Any, block: int, pixels: Any) -> None:
+    """Move what is integrated to a timed block."""
+    for pixel in range(pixels[0], pixels[1]):
+        if blocks[OPEN, pixel]["charge"] > 0.0:
+            blocks[block, pixel] = blocks[OPEN, pixel]
+            clear(blocks[OPEN, pixel])
+
+
+@njit(nogil=True)
 def run_chip(
-    arrivals: Any, order: Any, first: int, last: int, blocks: Any, begins: Any, threshold: Any,
-    tick: float, gate_ns: float, low: Any,
+    arrivals: Any, order: Any, rows: Any, pixels: Any, blocks: Any, begins: Any, threshold: Any,
+    clock: Any, low: Any,
 ) -> Any:  # fmt: skip
     """Run one chip, or a pair of chips that push together, through a gate.
 
     The first pixel over its threshold starts a push: 16 ticks of integration, then 20 ticks of
-    reset in which the chip is blind.
+    reset in which the chip is blind.  After 22 pushes it stays blind.  The gate ends both.
 
     Parameters
     ----------
     arrivals : ndarray
         Charges of the board.
     order : ndarray of int64
-        Rows of ``arrivals`` in order of time; those from ``first`` to before ``last`` are this
-        chip's.
+        Rows of ``arrivals`` in order of time.
+    rows : tuple of int
+        Those from the first to before the second are this chip's.
+    pixels : tuple of int
+        First pixel of the chip, and the one after its last.
     blocks : ndarray of BLOCK_DTYPE, shape (24, 64)
         Filled: timed blocks, the untimed one, what is lost.
     begins : ndarray of int64, shape (22,)
         Filled: tick of the gate at which each push begins.
     threshold : ndarray of float64, shape (64,)
         fC.
-    tick, gate_ns : float
+    clock : ndarray of float64, shape (2,)
+        Length of a tick and of the gate, ns.
     low : ndarray of float64, shape (64,)
-        Charge of the whole gate, added to.
+        Charge of the whole gate, added to: the low-gain chips are never blind.
 
     Returns
     -------
-    int
-        Timed blocks.
+    tuple of int and float
+        Timed blocks, and the time in the gate in which charge is lost, ns.
     """
-    n_timed = 0
-    free = 0.0
-    number = first
-    while number < last:
+    tick, gate_ns = clock[0], clock[1]
+    n_timed, number, free, blind = 0, rows[0], 0.0, 0.0
+    while number < rows[1]:
         arrival = arrivals[order[number]]
         time, pixel = arrival["time"], arrival["pixel"]
         number += 1
         inside = 0.0 <= time < gate_ns
         if inside:
             low[pixel] += arrival["charge"]
-        if not inside or time < free or n_timed == MAX_TIMED:
+        if not inside or time < free:
             _add(blocks[LOST, pixel], arrival)
             blocks[LOST, pixel]["flags"] |= LOST_IN_DEAD_TIME
             continue
         _add(blocks[OPEN, pixel], arrival)
         if blocks[OPEN, pixel]["charge"] < threshold[pixel]:
             continue
-        begin = max(0, math.floor(time / tick - FIRST_QUARTER))
-        end = (begin + INTEGRATION_TICKS) * tick
+        begin = int(max(0, math.floor(time / tick - FIRST_QUARTER)))
+        end = min((begin + INTEGRATION_TICKS) * tick, gate_ns)
         _fire(blocks[OPEN, pixel], time, begin, tick)
-        while number < last and arrivals[order[number]]["time"] < end:
-            arrival = arrivals[order[number]]
-            pixel = arrival["pixel"]
-            number += 1
-            if arrival["time"] < gate_ns:
-                low[pixel] += arrival["charge"]
-            _add(blocks[OPEN, pixel], arrival)
-            charge = blocks[OPEN, pixel]["charge"]
-            if not blocks[OPEN, pixel]["fired"] and charge >= threshold[pixel]:
-                _fire(blocks[OPEN, pixel], arrival["time"], begin, tick)
+        number = _integrate(
+            arrivals, order, number, rows[1], blocks, threshold, begin, tick, end, low
+        )
+        _close(blocks, n_timed, pixels)
         begins[n_timed] = begin
         n_timed += 1
-        free = end + RESET_TICKS * tick
-        for member in range(first, number):
-            pixel = arrivals[order[member]]["pixel"]
-            if blocks[OPEN, pixel]["charge"] > 0.0:
-                blocks[n_timed - 1, pixel] = blocks[OPEN, pixel]
-                clear(blocks[OPEN, pixel])
-    return n_timed
+        free = gate_ns if n_timed == MAX_TIMED else min(end + RESET_TICKS * tick, gate_ns)
+        blind += free - end
+    return n_timed, blind

@@ -12,6 +12,7 @@ from mx2prod.constants import (
     Alignment,
     AttenuationId,
     BadChannel,
+    EnergyScale,
     FebResponse,
     Pedestal,
     PmtGain,
@@ -21,17 +22,21 @@ from mx2prod.constants import (
     Timing,
 )
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
+from mx2prod.simulation.miscalibration_tables import ROUNDING_VARIANCE
 
 if TYPE_CHECKING:
     from mx2prod.simulation.hardware import TrueDetector
 
 Columns = dict[str, npt.NDArray[np.generic]]
-ROUNDING_VARIANCE = 1 / 12
-"""Of a reading in whole ADC."""
-REFERENCE_PE = 10.0
-"""Light at which the time walk is 0 (rock-muon page)."""
+HOT_FACTOR = 10.0
+"""A pixel with more dark counts than so many times the usual ones is hot (proposal)."""
+DEFECT_BITS = {"dead": 1, "hot": 2, "stuck bit": 4, "noisy": 4}
+"""Bits of the bad-channel table: dead, hot, bad pedestal."""
+LIGHT_SPEED_MM_NS = 299.792458
 _GAINS = ("hg", "mg", "lg")
 _CURVE = ("adc0", "slope1", "xkink1", "slope2", "xkink2", "slope3")
+MANY = 1e9
+"""Readings behind a true pedestal: the errors that calibrations make of it are nothing."""
 _SMALL = 1e-6
 """Error of a true number: the checks of tables want one above 0."""
 
@@ -46,8 +51,8 @@ def true_tables(truth: TrueDetector) -> Mapping[str, Table]:
     Returns
     -------
     mapping of str to Table
-        pedestal, pmtgain, feb, atten_id, s2s, timing, slewing, alignment, and badchannel if there
-        is a bad one.
+        pedestal, pmtgain, feb, atten_id, s2s, meu, timing, slewing, alignment, and badchannel if
+        there is a bad one.
     """
     tables = {
         "pedestal": Table.of(Pedestal, _pedestals(truth)),
@@ -55,6 +60,7 @@ def true_tables(truth: TrueDetector) -> Mapping[str, Table]:
         "feb": Table.of(FebResponse, _curves(truth)),
         "atten_id": Table.of(AttenuationId, _attenuation(truth)),
         "s2s": Table.of(StripToStrip, _strips(truth)),
+        "meu": Table.of(EnergyScale, _energy_scale(truth)),
         "timing": Table.of(Timing, _offsets(truth)),
         "slewing": Table.of(Slewing, _slewing(truth)),
         "alignment": Table.of(Alignment, _planes(truth)),
@@ -88,7 +94,7 @@ def _pedestals(truth: TrueDetector) -> Columns:
         width = np.sqrt(truth.noise[:, gain] ** 2 + common**2 + ROUNDING_VARIANCE)
         columns[f"{prefix}_mean"] = truth.pedestal[:, gain]
         columns[f"{prefix}_rms"] = width
-        columns[f"{prefix}_entries"] = np.zeros(len(width))
+        columns[f"{prefix}_entries"] = np.full(len(width), MANY)
     return columns
 
 
@@ -140,6 +146,16 @@ def _strips(truth: TrueDetector) -> Columns:
     }
 
 
+def _energy_scale(truth: TrueDetector) -> Columns:
+    """Energy of a photoelectron after all other corrections, the mean of 1 of s2s included."""
+    per_mev = truth.response.pe_per_mev * truth.light
+    values = {
+        "meu": float(np.mean(1 / truth.strip_response)) / per_mev, "meu_err": 0.0,
+        "n_clusters": 0.0, "peak_data": 0.0, "peak_mc": 0.0, "chi2ndf": 1.0, "ly_mc": 0.0,
+    }  # fmt: skip
+    return {name: np.array([value]) for name, value in values.items()}
+
+
 def _offsets(truth: TrueDetector) -> Columns:
     boards = truth.detector.hardware.boards
     columns: Columns = {
@@ -165,9 +181,6 @@ def _slewing(truth: TrueDetector) -> Columns:
     return {name: np.array([value]) for name, value in values.items()}
 
 
-LIGHT_SPEED_MM_NS = 299.792458
-
-
 def _planes(truth: TrueDetector) -> Columns:
     """Constants have the sign of the correction: minus the displacement of the plane."""
     planes = truth.detector.planes
@@ -187,18 +200,20 @@ def _planes(truth: TrueDetector) -> Columns:
 
 
 def _bad_channels(truth: TrueDetector) -> Table | None:
-    hot = truth.dark_rate > 10 * truth.response.dark_rate
-    flags = np.where(truth.alive, 0, 1) | np.where(hot, 2, 0) | np.where(truth.stuck > 0, 4, 0)
+    hot = truth.dark_rate > HOT_FACTOR * truth.response.dark_rate
+    defects = {"dead": ~truth.alive, "hot": hot, "stuck bit": truth.stuck > 0, "noisy": truth.noisy}
+    flags = np.zeros(len(hot), np.int32)
+    for word, has in defects.items():
+        flags[has] |= DEFECT_BITS[word]
     rows = np.flatnonzero(flags)
     if not len(rows):
         return None
-    words = {1: "dead", 2: "hot", 4: "stuck bit"}
     reasons = [
-        "simulated: " + ", ".join(word for bit, word in words.items() if flag & bit)
-        for flag in flags[rows].tolist()
+        "simulated: " + ", ".join(word for word, has in defects.items() if has[row])
+        for row in rows.tolist()
     ]
     columns = {name: values[rows] for name, values in _pixels(truth).items()}
     return Table.of(
         BadChannel,
-        columns | {"flags": flags[rows].astype(np.int32), "reason": np.array(reasons, object)},
+        columns | {"flags": flags[rows], "reason": np.array(reasons, object)},
     )

@@ -1,0 +1,1 @@
+"""Tables of constants and their life: Alembic migrations of this room."""

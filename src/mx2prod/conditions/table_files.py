@@ -1,0 +1,105 @@
+"""Read table files with where they come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from mx2prod.conditions.putting import Provenance
+from mx2prod.constants import Constants, DetectorMaps, Table, read_table
+from mx2prod.constants.arrow import from_arrow
+from mx2prod.core.errors import InputFileError, TableError
+from mx2prod.core.files import require_regular_file
+
+VERDICT = ".verdict.json"
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table file with what is known about it.
+
+    Attributes
+    ----------
+    path : Path
+    table : Table
+    provenance : tuple of Provenance
+        Its name and sha256, and what the verdict file beside it says.
+    """
+
+    path: Path
+    table: Table
+    provenance: tuple[Provenance, ...]
+
+
+def read_table_file(path: Path, schema: type[Constants], maps: DetectorMaps) -> TableFile:
+    """Read a table from text or Parquet, with the verdict file beside it.
+
+    Parameters
+    ----------
+    path : Path
+        ``.parquet`` of :func:`mx2prod.constants.write_parquet` or of ``mx2 calibrate``, whose
+        companion columns are left out; or a text table.
+    schema : type of Constants
+    maps : DetectorMaps
+
+    Raises
+    ------
+    InputFileError, TableError
+        If it cannot be read, or is refused.
+    """
+    table = (
+        _read_parquet(path, schema, maps)
+        if path.suffix == ".parquet"
+        else read_table(path, schema, maps=maps)
+    )
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    facts = [Provenance("file", f"{path.name} {digest}"), *_verdict_facts(path)]
+    return TableFile(path, table, tuple(facts))
+
+
+def _read_parquet(path: Path, schema: type[Constants], maps: DetectorMaps) -> Table:
+    """Table of a Parquet file; further columns are those of ``mx2 calibrate``."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    require_regular_file(path)
+    try:
+        arrow = pq.ParquetFile(path, page_checksum_verification=True).read()
+        names = set(arrow.column_names)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise TableError(
+            f"{path}: cannot be read as a Parquet file: {str(error).splitlines()[0]}"
+        ) from error
+    if names <= set(schema.names()):
+        return from_arrow(arrow, maps=maps, source=str(path))
+    from mx2prod.constants.source import Source
+
+    missing = [name for name in schema.names() if name not in names]
+    if missing or any(arrow.column(name).null_count for name in schema.names()):
+        raise TableError(f"{path}: columns of {schema.schema} are missing: {', '.join(missing)}")
+    columns = {name: arrow.column(name).to_numpy() for name in schema.names()}
+    return Table.of(schema, columns, maps=maps, source=Source(str(path)))
+
+
+def _verdict_facts(path: Path) -> list[Provenance]:
+    """Read what the verdict file of ``mx2 calibrate`` says about the table beside it."""
+    beside = path.with_name(path.name.removesuffix(path.suffix) + VERDICT)
+    if not beside.exists():
+        return []
+    require_regular_file(beside)
+    text = beside.read_bytes()
+    try:
+        content = json.loads(text)
+        word = str(content["verdict"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputFileError(f"{beside}: not a verdict file: {error}") from error
+    facts = [
+        Provenance("verdict", word),
+        Provenance("verdict-file", f"{beside.name} {hashlib.sha256(text).hexdigest()}"),
+    ]
+    for kind, key in (("input", "file"), ("config", "settings_sha256"), ("software", "software")):
+        if content.get(key):
+            facts.append(Provenance(kind, str(content[key])))
+    return facts

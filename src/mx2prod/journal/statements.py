@@ -1,0 +1,207 @@
+"""What a signer signs: an in-toto statement about the digest of a subject, in a DSSE envelope."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
+from in_toto_attestation.v1.statement import Statement
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from securesystemslib.dsse import Envelope
+
+from mx2prod.core.canonical import canonical_json
+from mx2prod.core.errors import ApprovalError, TrustError
+from mx2prod.core.suggest import nearest
+from mx2prod.core.workspace import describe
+from mx2prod.journal.envelopes import envelope_of, parse, sign, signers, text_of
+from mx2prod.journal.keys import SigningKey
+from mx2prod.journal.policy import SUBJECT_TYPES
+from mx2prod.journal.role_list import Name, RoleList, Utc
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+PREDICATE_TYPE = "urn:mx2prod:approval:1"
+Decision = Literal["approve", "reject", "override"]
+_DIGEST = re.compile("[0-9a-f]{64}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:+-]{0,199}")
+
+
+@dataclass(frozen=True, order=True)
+class Subject:
+    """What is approved: ``type:name``, and the digest of its content.
+
+    Attributes
+    ----------
+    type : str
+        One of :data:`SUBJECT_TYPES`.
+    name : str
+    digest : str
+        sha256, 64 hexadecimal digits.
+    """
+
+    type: str
+    name: str
+    digest: str
+
+    def __post_init__(self) -> None:
+        split_object(self.object)
+        if not _DIGEST.fullmatch(self.digest):
+            raise ApprovalError(
+                f"{self.object}: digest {self.digest!r}, expected 64 hexadecimal digits"
+            )
+
+    @property
+    def object(self) -> str:
+        """``type:name``, as commands and events name it."""
+        return f"{self.type}:{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.object}@{self.digest[:16]}"
+
+
+def split_object(text: str) -> tuple[str, str]:
+    """Type and name of ``type:name``.
+
+    Raises
+    ------
+    ApprovalError
+        If the type is unknown or the name has other characters than letters, digits, ``._/:+-``.
+    """
+    kind, _, name = text.partition(":")
+    if kind not in SUBJECT_TYPES:
+        raise ApprovalError(
+            f"{text!r}: no subject type {kind!r} (known: {', '.join(SUBJECT_TYPES)})"
+            + nearest(kind, SUBJECT_TYPES)
+        )
+    if not _NAME.fullmatch(name):
+        raise ApprovalError(f"{text!r}: expected TYPE:NAME, for example campaign:run1a-full")
+    return kind, name
+
+
+class Attachment(BaseModel):
+    """A plot or document that the signer looked at."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Predicate(BaseModel):
+    """What is said about the subject.  Only strings and booleans: JSON numbers are not exact.
+
+    Attributes
+    ----------
+    decision : str
+        ``approve``, ``reject``, or ``override``: approve although somebody has rejected.
+    role, person : str
+        In which role who decides.
+    reason : str
+        Written for ``reject`` and ``override``.
+    signed_at, expires_at : str
+    policy : str
+        sha256 of the policy that the signer saw.
+    roles : str
+        Digest of the role list that the signer saw.
+    emergency : bool
+        Counts for the provisional approval only.
+    meeting, link : str
+        Meeting where it was shown; page or slides.
+    attachments : tuple of Attachment
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    decision: Decision
+    role: str
+    person: Name
+    reason: str = ""
+    signed_at: Utc
+    expires_at: Utc
+    policy: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    roles: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    emergency: bool = False
+    meeting: str = ""
+    link: str = ""
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A statement whose signature holds.
+
+    Attributes
+    ----------
+    subject : Subject
+    predicate : Predicate
+    public : str
+        Enrolled key that signed it; 64 hexadecimal digits.
+    """
+
+    subject: Subject
+    predicate: Predicate
+    public: str
+
+
+def sign_statement(subject: Subject, predicate: Predicate, key: SigningKey) -> str:
+    """Text of a DSSE envelope over the statement, signed."""
+    descriptor = ResourceDescriptor(name=subject.object, digest={"sha256": subject.digest})
+    statement = Statement([descriptor.pb], PREDICATE_TYPE, predicate.model_dump(mode="json"))
+    statement.validate()
+    payload = canonical_json(MessageToDict(statement.pb)).encode()
+    envelope = envelope_of(payload, PAYLOAD_TYPE)
+    sign(envelope, key)
+    return text_of(envelope)
+
+
+def read_statement(text: str, roles: RoleList) -> Signed:
+    """Statement of an envelope, after checking its signature against the enrolled keys.
+
+    Parameters
+    ----------
+    text : str
+        The envelope.
+    roles : RoleList
+        Whose keys may sign; also keys that have ended, whose time the caller judges.
+
+    Raises
+    ------
+    TrustError
+        If the envelope is damaged, is not signed by exactly one enrolled key, or that key belongs
+        to another person than the statement says.
+    """
+    envelope = parse(text, PAYLOAD_TYPE, "approval")
+    keys = roles.keys()
+    signed_by = signers(envelope, keys)
+    if len(signed_by) != 1 or len(envelope.signatures) != 1:
+        raise TrustError(
+            f"approval: {len(signed_by)} of {len(envelope.signatures)} signatures are by enrolled "
+            "keys, expected one of one"
+        )
+    subject, predicate = _content(envelope)
+    (public,) = signed_by
+    owner = keys[public][0].person
+    if owner != predicate.person:
+        raise TrustError(
+            f"approval of {subject}: says {predicate.person}, but is signed by a key of {owner}"
+        )
+    return Signed(subject, predicate, public)
+
+
+def _content(envelope: Envelope) -> tuple[Subject, Predicate]:
+    """Subject and predicate; a predicate of another type has other keys, which are refused."""
+    statement = Statement([], "", {})
+    try:
+        ParseDict(json.loads(envelope.payload), statement.pb)
+        statement.validate()
+        (about,) = statement.pb.subject
+        kind, name = split_object(about.name)
+        predicate = MessageToDict(statement.pb.predicate)
+        return Subject(kind, name, about.digest["sha256"]), Predicate.model_validate(predicate)
+    except ValidationError as error:
+        raise TrustError(f"approval: {describe(error, Predicate)}") from error
+    except (ValueError, ParseError) as error:
+        raise TrustError(f"approval: not an in-toto statement: {error}") from error
