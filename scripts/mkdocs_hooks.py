@@ -12,6 +12,7 @@ from mkdocs.structure.pages import Page
 
 SECTIONS = {
     "how-to": "How to",
+    "examples": "Examples",
     "reference": "Reference",
     "reference/command": "Commands",
     "reference/data": "Data model",

@@ -10,7 +10,8 @@ import pytest
 from mx2prod.calibration import PedestalConfig, accumulate
 from mx2prod.calibration.histograms import Histograms
 from mx2prod.calibration.pedestal_fit import fit_pedestals
-from mx2prod.calibration.pedestal_fit_kernels import fit_cores, robust_widths
+from mx2prod.calibration.pedestal_fit_kernels import fit_cores, robust_widths, same_bits
+from mx2prod.calibration.pedestal_status import bits_that_change
 from mx2prod.calibration.peirce import peirce1
 from mx2prod.detector.hardware import HardwareMap
 from tests.calibration.pedestal_gates import Pedestals, chunks
@@ -105,6 +106,34 @@ def test_robust_widths_are_those_of_the_plain_twin(sigma: float) -> None:
     assert np.allclose(width[:20], expected, rtol=0.01, atol=0.01)
     assert distinct[:20].tolist() == [len(np.unique(sample)) for sample in samples]
     assert np.isnan(width[20]) and distinct[20] == 0
+
+
+def test_bits_that_never_change_are_those_of_the_plain_twin() -> None:
+    rng = np.random.default_rng(8)
+    samples = [np.rint(rng.normal(430, sigma, 60)).astype(int) | stuck
+               for sigma in (0.4, 2.0, 9.0, 40.0) for stuck in (0, 1, 4, 9)]  # fmt: skip
+    histograms = histograms_of([*samples, np.zeros(0, int)])
+    bits = np.empty(17, np.int64)
+    same_bits(histograms.first, histograms.offsets, histograms.counts, bits)
+    for found, sample in zip(bits.tolist(), samples, strict=False):
+        expected = [b for b in range(12) if len(np.unique(sample >> b & 1)) == 1]
+        assert [b for b in range(12) if found >> b & 1] == expected
+    assert bits[16] == 0
+
+
+@pytest.mark.parametrize("bit", [0, 1, 2])
+def test_a_bit_that_is_always_set_is_stuck(bit: int) -> None:
+    """Also one that the pedestal often has set anyway, so that neither mean nor rms tells."""
+    rng = np.random.default_rng(9)
+    good = np.rint(rng.normal(430, 5.0, (200, 500))).astype(int)
+    histograms = histograms_of([*good, *(good[:40] | 1 << bit)])
+    rows = len(histograms)
+    bits = np.empty(rows, np.int64)
+    same_bits(histograms.first, histograms.offsets, histograms.counts, bits)
+    rms = peirce1(histograms).rms
+    stuck = (bits & bits_that_change(rms)) != 0
+    assert not stuck[:200].any()
+    assert stuck[200:].all()
 
 
 def test_generated_pedestals_come_back(hardware: HardwareMap) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mx2prod.calibration.pedestal_accumulator import PedestalAccumulator
 from mx2prod.calibration.pedestal_drift import DriftSlices, board_totals, drift_slices
-from mx2prod.calibration.pedestal_fit_kernels import fit_cores, robust_widths
+from mx2prod.calibration.pedestal_fit_kernels import fit_cores, robust_widths, same_bits
 from mx2prod.calibration.pedestal_monitors import N_BLOCKS
 from mx2prod.calibration.peirce import PedestalMoments, peirce1
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
@@ -41,6 +41,8 @@ class PedestalFit:
         Mean, rms, kept readings, rejected fraction, errors, by the recipe ``peirce1``.
     readings : ndarray of int64
         All readings, rejected ones too.
+    same_bits : ndarray of int64
+        Mask of the ADC bits that are the same in all readings.
     distinct : ndarray of int64
         Distinct ADC values.
     robust_rms : ndarray of float64
@@ -57,6 +59,7 @@ class PedestalFit:
 
     moments: PedestalMoments
     readings: npt.NDArray[np.int64]
+    same_bits: npt.NDArray[np.int64]
     distinct: npt.NDArray[np.int64]
     robust_rms: Floats
     core_mean: Floats
@@ -96,12 +99,15 @@ def fit_pedestals(accumulator: PedestalAccumulator) -> PedestalFit:
     moments = peirce1(histograms, accumulator.outside.sum(axis=1, dtype=np.int64))
     robust, distinct = np.empty(n_rows), np.empty(n_rows, np.int64)
     robust_widths(*arrays, robust, distinct)
+    bits = np.empty(n_rows, np.int64)
+    same_bits(*arrays, bits)
     cores = np.empty((n_rows, 3))
     fit_cores(*arrays, moments.mean, moments.rms, FEWEST_FOR_CORE, cores)
     offset, offset_err = _block_offsets(accumulator.blocks, moments.rms)
     return PedestalFit(
         moments.reshaped(*shape),
         accumulator.entries().reshape(shape),
+        bits.reshape(shape),
         distinct.reshape(shape),
         robust.reshape(shape),
         cores[:, 0].reshape(shape),

@@ -17,6 +17,10 @@ _ROOT_2 = math.sqrt(2.0)
 _ROOT_2PI = math.sqrt(2.0 * math.pi)
 
 
+ALL_BITS = 0xFFF
+"""Of a 12-bit ADC value."""
+
+
 @njit(nogil=True)
 def _below(running: Any, bins: int, place: float) -> Any:
     """Count readings below a place, in bins from 0; those of a bin are spread evenly over it."""
@@ -85,6 +89,27 @@ def robust_widths(first: Any, offsets: Any, counts: Any, sigma: Any, distinct: A
             running[k + 1] = running[k] + int64(counts[start + k])
             distinct[row] += counts[start + k] > 0
         sigma[row] = MAD_TO_SIGMA * _median_and_deviation(running, bins)[1]
+
+
+@njit(types.void(int32[::1], int64[::1], uint32[::1], int64[::1]), nogil=True, cache=True)
+def same_bits(first: Any, offsets: Any, counts: Any, bits: Any) -> None:
+    """Bits of the ADC value that are the same in all readings, of every row.
+
+    Parameters
+    ----------
+    first, offsets, counts
+        Arrays of :class:`~mx2prod.calibration.histograms.Histograms`.
+    bits : ndarray of int64, shape (n_rows,)
+        Filled with masks; 0 without readings.
+    """
+    for row in range(first.size):
+        always, ever = ALL_BITS, 0
+        for k in range(offsets[row], offsets[row + 1]):
+            if counts[k] > 0:
+                value = int64(first[row]) + k - offsets[row]
+                always &= value
+                ever |= value
+        bits[row] = ALL_BITS & ~(always ^ ever) if offsets[row + 1] > offsets[row] else 0
 
 
 @njit(nogil=True)

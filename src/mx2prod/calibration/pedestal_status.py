@@ -22,6 +22,9 @@ from mx2prod.detector.schemas import PIXELS_PER_BOARD
 from mx2prod.detector.trip import Gain
 
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+BIT_PERIOD_IN_RMS = 1.5
+"""Largest half period of a bit, in rms, that is looked at for a bit that never changes."""
 _BAD, _LOOK = Verdict.BAD, Verdict.INVESTIGATE
 
 
@@ -54,7 +57,11 @@ def _bit(
 PEDESTAL_STATUS: tuple[StatusBit, ...] = (
     _bit(PedestalBit.ABSENT, _BAD, "board not in the data"),
     _bit(PedestalBit.NO_DATA, _BAD, "fewer readings than min_entries"),
-    _bit(PedestalBit.STUCK, _BAD, "rms too small or too few distinct values, any gain"),
+    _bit(
+        PedestalBit.STUCK,
+        _BAD,
+        "rms too small, too few distinct values, or a bit that never changes",
+    ),
     _bit(PedestalBit.RAIL, _BAD, "mean near an end of the range, any gain"),
     _bit(PedestalBit.NOISY, _BAD, "rms far too large, any gain"),
     _bit(PedestalBit.WIDE, _LOOK, "rms large, or many times the median of the board"),
@@ -143,6 +150,7 @@ def _bits_of_widths(
 ) -> list[tuple[PedestalBit, Bools]]:
     mean, rms = fit.moments.mean, fit.moments.rms
     stuck = (rms < config.stuck_rms) | (fit.distinct <= config.stuck_values)
+    stuck |= (fit.same_bits & bits_that_change(rms)) != 0
     rail = (mean < config.rail_low) | (mean > config.rail_high)
     limits = np.full(rms.shape[1], config.noisy_rms_other)
     limits[Gain.HIGH] = config.noisy_rms
@@ -196,3 +204,14 @@ def _bits_of_monitors(
         (PedestalBit.DRIFT, np.repeat(drifts, PIXELS_PER_BOARD)),
         (PedestalBit.BLOCK_DEP, _any_gain((size > config.block_adc) & sure)),
     ]
+
+
+def bits_that_change(rms: Floats) -> npt.NDArray[np.int64]:
+    """Give masks of the ADC bits that a pedestal of this width cannot leave alone.
+
+    Half a period of bit b is 2^b ADC; where that is no more than 1.5 rms, at least a third of the
+    readings of a Gaussian are outside any such half, so that the bit takes both values.
+    """
+    known = np.isfinite(rms) & (rms > 0)
+    highest = np.floor(np.log2(BIT_PERIOD_IN_RMS * np.where(known, rms, 0.5)))
+    return np.where(known & (highest >= 0), 2 ** (highest.astype(np.int64) + 1) - 1, 0)
