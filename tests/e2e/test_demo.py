@@ -7,9 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 import mx2prod
-from mx2prod.cli.demo import CONTENT, DIGITS, LABEL, RUN1
+from mx2prod.cli.demo import CONTENT, DIGITS, LABEL, RUN1, sample_files
 from mx2prod.core.ids import FileName
-from mx2prod.production.demo import RUN1_LABEL
+from mx2prod.core.workspace import Settings
+from mx2prod.production.demo import RUN1_LABEL, digits_of_samples
 
 PACKAGED = Path(mx2prod.__file__).parent / "samples"
 
@@ -25,7 +26,7 @@ def test_packaged_samples_are_those_of_the_tests(samples):
     assert (PACKAGED / "README.md").read_bytes() == readme.read_bytes()
 
 
-def test_demo_twice_in_a_fresh_folder(mx2_program, mx2, tmp_path):
+def test_demo_in_a_fresh_folder_then_new_digits(mx2_program, tmp_path):
     first = mx2_program("demo", cwd=tmp_path)
     assert first.code == 0, first.err
     assert LABEL in first.err
@@ -42,15 +43,11 @@ def test_demo_twice_in_a_fresh_folder(mx2_program, mx2, tmp_path):
     assert "68 gates read from 11 raw files, 68 written, 0 lost" in first.out
     check_run1(folder, first.out)
 
-    again = mx2("demo", folder, "--json")
-    assert again.code == 0, again.err
-    document = again.document
-    assert document["label"] == LABEL
-    assert len(document["outputs"]) == len(CONTENT)
+    again = digits_of_samples(sample_files(), folder / DIGITS, Settings())
+    assert len(again.outputs) == len(CONTENT)
     assert len(list((folder / DIGITS).iterdir())) == len(files) + 2 * len(CONTENT)
-    first_input = FileName.parse(Path(document["files"][0]["path"]).name)
+    first_input = FileName.parse(again.files[0].path.name)
     assert (first_input.run_subrun.run, first_input.stream) == (50017, "numib")
-    assert all(table["kept"] for table in document["run1"]["pedestals"])
 
 
 def check_run1(folder: Path, text: str) -> None:
@@ -83,8 +80,10 @@ def check_run1(folder: Path, text: str) -> None:
 
 
 def test_demo_dry_run_writes_nothing(mx2, tmp_path):
-    call = mx2("demo", tmp_path / "x", "--dry-run")
+    call = mx2("demo", tmp_path / "x", "--dry-run", "--json")
     assert call.code == 0
+    assert call.document["label"] == LABEL
+    assert call.document["run1"] is None
     assert list(tmp_path.iterdir()) == []
 
 
