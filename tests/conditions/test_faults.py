@@ -35,6 +35,8 @@ from mx2prod.journal.role_changes import enrol, new_person, revoke
 from tests.conditions.making import GAINS, World, gains, make_world, pedestals
 from tests.journal.people import make_key
 
+pytestmark = pytest.mark.stores
+
 
 def behind(world: World, trigger: str, statement: str) -> None:
     """Drop a guard of the development database, as its owner can, and change rows."""

@@ -18,6 +18,8 @@ from mx2prod.conditions.tags import find_tag
 from mx2prod.journal import events
 from tests.conditions.making import PEDESTALS, World
 
+pytestmark = pytest.mark.stores
+
 CHILD = """
 import os, signal, sys, threading, time
 from pathlib import Path

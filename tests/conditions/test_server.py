@@ -45,6 +45,8 @@ from tests.conditions.making import PEDESTALS, World
 from tests.conditions.serving import Serving, serving_fixture
 from tests.conditions.wire_clients import Nucondb2012
 
+pytestmark = pytest.mark.stores
+
 MX2 = str(Path(sys.executable).with_name("mx2"))
 
 

@@ -6,6 +6,7 @@ import tempfile
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -34,6 +35,8 @@ from mx2prod.conditions.manifest import manifest_of
 from mx2prod.conditions.tags import all_tags
 from mx2prod.core.errors import Mx2Error
 from tests.conditions.making import ORIGIN, PEDESTALS, World, make_world, pedestals
+
+pytestmark = pytest.mark.stores
 
 TAGS = ("a", "b")
 GTAGS = ("g", "h")

@@ -27,6 +27,8 @@ from mx2prod.journal import (
 )
 from tests.journal.people import ROLES, make_keys, standard_store
 
+pytestmark = pytest.mark.stores
+
 SIGNERS = ("cal", "rev", "con", "cora", "max", "rita")
 AUTHOR = "cal"
 digests = st.sampled_from(["a" * 64, "b" * 64])

@@ -27,6 +27,8 @@ from tests.journal.people import make_keys, standard_store
 from tests.journal.test_events import without_guards
 from tests.stores import PARAMETERS, Server
 
+pytestmark = pytest.mark.stores
+
 
 class Site:
     """A workspace with one database, and an empty one to restore into."""

@@ -41,6 +41,8 @@ from mx2prod.journal.role_changes import enrol
 from tests.journal.forked import fork
 from tests.journal.people import make_keys, person, standard_store
 
+pytestmark = pytest.mark.stores
+
 FILE_STEPS = {"open", "os.rename", "os.link", "os.remove", "os.mkdir", "os.chmod"}
 SUBJECT = Subject("gtag", "v1", "a" * 64)
 DATABASE = Database("production", "sqlite:///a.db", (JOURNAL,))
