@@ -121,6 +121,11 @@ def test_bits_that_never_change_are_those_of_the_plain_twin() -> None:
     assert bits[16] == 0
 
 
+def test_bits_that_a_width_cannot_leave_alone() -> None:
+    widths = np.array([np.nan, 0.0, 0.01, 0.5, 0.7, 2.0, 5.0, 6.0, 1e9])
+    assert bits_that_change(widths).tolist() == [0, 0, 0, 0, 1, 3, 7, 15, 4095]
+
+
 @pytest.mark.parametrize("bit", [0, 1, 2])
 def test_a_bit_that_is_always_set_is_stuck(bit: int) -> None:
     """Also one that the pedestal often has set anyway, so that neither mean nor rms tells."""

@@ -23,6 +23,7 @@ from mx2prod.detector.trip import Gain
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+ADC_BITS = 12
 BIT_PERIOD_IN_RMS = 1.5
 """Largest half period of a bit, in rms, that is looked at for a bit that never changes."""
 _BAD, _LOOK = Verdict.BAD, Verdict.INVESTIGATE
@@ -213,5 +214,6 @@ def bits_that_change(rms: Floats) -> npt.NDArray[np.int64]:
     readings of a Gaussian are outside any such half, so that the bit takes both values.
     """
     known = np.isfinite(rms) & (rms > 0)
-    highest = np.floor(np.log2(BIT_PERIOD_IN_RMS * np.where(known, rms, 0.5)))
-    return np.where(known & (highest >= 0), 2 ** (highest.astype(np.int64) + 1) - 1, 0)
+    highest = np.floor(np.log2(BIT_PERIOD_IN_RMS * np.where(known, rms, 1.0)))
+    bits = np.clip(np.where(known, highest, -1.0), -1, ADC_BITS - 1).astype(np.int64)
+    return np.asarray(2 ** (bits + 1) - 1)
