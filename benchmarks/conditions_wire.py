@@ -6,7 +6,6 @@ The server runs in a process of its own on this machine; its clients are here.
 from __future__ import annotations
 
 import http.client
-import json
 import subprocess
 import sys
 import tempfile
@@ -14,15 +13,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import urlsplit
 
 import condb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from benchmarks.conditions import _as_csv, _as_json, _pedestals, _read_csv, _read_json
-from benchmarks.timing import best_seconds
+from benchmarks.conditions import as_csv, as_json, pedestals, peer, read_csv, read_json
+from benchmarks.timing import Row, best_seconds, row
 from mx2prod.conditions import (
     RunTimeMap,
     Store,
@@ -35,16 +31,14 @@ from mx2prod.conditions import (
     set_runtime,
 )
 from mx2prod.conditions.adapters import MnvconServer
-from mx2prod.conditions.gtags import find_gtag
-from mx2prod.conditions.manifest import manifest_of
 from mx2prod.constants import Pedestal, Table
 from tests.conditions.http_servers import serving
+from tests.conditions.making import digest_now
 
 TABLES = 8
 CLIENTS = 4
 REQUESTS = 400
 _BEGIN_S = 1_720_000_000
-Row = dict[str, Any]
 
 _SERVER = """
 import sys
@@ -65,7 +59,7 @@ def measure() -> list[Row]:
             base = f"{address}/compat/{reference}/app"
             rows = _data(base)
             rows += _many(address, reference, base)
-            rows += _peers(base, _pedestals(0))
+            rows += _peers(base, pedestals(0))
     return rows
 
 
@@ -80,8 +74,8 @@ def _data(base: str) -> list[Row]:
         cold.append(time.perf_counter() - start)
     cached = best_seconds(lambda: _get(f"{base}/data?f={Pedestal.folder}&t={_BEGIN_S}"), 20)
     return [
-        _row("/data of 11,840 rows, first time", min(cold) * 1e3, "ms", "data_cold_ms"),
-        _row("/data of 11,840 rows, kept", cached * 1e3, "ms", "data_cached_ms"),
+        row("/data of 11,840 rows, first time", min(cold) * 1e3, "ms", "data_cold_ms"),
+        row("/data of 11,840 rows, kept", cached * 1e3, "ms", "data_cached_ms"),
     ]
 
 
@@ -89,8 +83,8 @@ def _many(address: str, reference: str, base: str) -> list[Row]:
     data = f"{base}/data?f={Pedestal.folder}&t={_BEGIN_S}"
     resolve = f"{address}/v1/gt/{reference}/resolve?run=1702&subrun=3"
     return [
-        _row(f"/data, kept, {CLIENTS} clients", _rate(data), "1/s"),
-        _row(f"resolve, {CLIENTS} clients", _rate(resolve), "1/s"),
+        row(f"/data, kept, {CLIENTS} clients", _rate(data), "1/s"),
+        row(f"resolve, {CLIENTS} clients", _rate(resolve), "1/s"),
     ]
 
 
@@ -106,14 +100,12 @@ def _peers(base: str, table: Table) -> list[Row]:
     with serving(lambda *_: (200, text)) as url:
         client = condb.ConDBClient(url)
         theirs = best_seconds(lambda: list(client.get_data(Pedestal.folder, _BEGIN_S)[1]))
-    parquet = pa.BufferOutputStream()
-    pq.write_table(pa.table(dict(table.columns)), parquet)
-    as_csv, as_json = _as_csv(table), _as_json(table)
+    csv_text, json_text = as_csv(table), as_json(table)
     return [
-        _row("/data to a checked table, our reader", ours * 1e3, "ms"),
-        _peer("condb client get_data, its answer ready in memory", theirs, ours),
-        _peer("the same rows from CSV in memory", best_seconds(lambda: _read_csv(as_csv)), ours),
-        _peer("the same rows from JSON in memory", best_seconds(lambda: _read_json(as_json)), ours),
+        row("/data to a checked table, our reader", ours * 1e3, "ms"),
+        peer("condb client get_data, its answer ready in memory", theirs, ours),
+        peer("the same rows from CSV in memory", best_seconds(lambda: read_csv(csv_text)), ours),
+        peer("the same rows from JSON in memory", best_seconds(lambda: read_json(json_text)), ours),
     ]
 
 
@@ -121,7 +113,7 @@ def _fill(store: Store) -> str:
     folder, name = Pedestal.folder, "bench"
     create_tag(store, folder, name, reason="benchmark")
     for number in range(TABLES):
-        table = _pedestals(number)
+        table = pedestals(number)
         place = position(1702, number)
         put(store, folder, table, tag=name, since=place, reason="benchmark")
     group(store, name, {folder: name}, reason="benchmark")
@@ -131,8 +123,7 @@ def _fill(store: Store) -> str:
         for number, begin in enumerate(begins)
     ]
     set_runtime(store, name, RunTimeMap.of(subruns))
-    with store.reading() as connection:
-        return f"{name}@{manifest_of(connection, find_gtag(connection, name)).digest}"
+    return f"{name}@{digest_now(store, name)}"
 
 
 @contextmanager
@@ -183,22 +174,10 @@ def _rate(url: str) -> float:
 
 
 def _condb_csv(table: Table) -> bytes:
-    head, _, rows = _as_csv(table).replace("\r\n", "\n").partition("\n")
+    head, _, rows = as_csv(table).replace("\r\n", "\n").partition("\n")
     names = head.split(",")
     lines = [",".join(["channel", "tv", "tr", "data_type", *names[1:]])]
     for line in rows.splitlines():
         channel, _, values = line.partition(",")
         lines.append(f"{channel},{_BEGIN_S}.0,{_BEGIN_S}.5,,{values}")
     return ("\n".join(lines) + "\n").encode()
-
-
-def _row(name: str, value: float, unit: str, figure: str | None = None) -> Row:
-    return {"name": name, "value": value, "unit": unit, "figure": figure}
-
-
-def _peer(name: str, seconds: float, ours: float) -> Row:
-    return {"name": name, "value": seconds * 1e3, "unit": "ms", "ratio": seconds / ours}
-
-
-if __name__ == "__main__":
-    json.dump(measure(), sys.stdout, indent=1)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import best_seconds
+from benchmarks.raw_decode import decode
+from benchmarks.timing import Row, best_seconds, row
 from mx2prod import raw
 from mx2prod.calibration import (
     PedestalAccumulator,
@@ -24,9 +25,8 @@ from mx2prod.raw.columns import GateChunk
 
 RUN_1A_BYTES = 447.7e9
 RUN_1A_FILES = 435
-_DECODED_GATES = 200
+GATES = 200
 _MERGED = 40
-Row = dict[str, Any]
 
 
 def measure(path: Path) -> list[Row]:
@@ -41,18 +41,20 @@ def measure(path: Path) -> list[Row]:
     hardware = HardwareMap.load()
     size = path.stat().st_size
     together = size / best_seconds(lambda: _accumulate_file(path, hardware)) / 1e6
-    decode = size / best_seconds(lambda: _decode(path)) / 1e6
-    chunks, gates = _first_chunks(path)
+    decoding = size / best_seconds(lambda: decode(path)) / 1e6
+    chunks = first_chunks(path)
     total = _accumulate_file(path, hardware)
-    bytes_of_gates = size * gates / sum(total.gates[k] for k in total.gates if k.startswith("type"))
-    alone = bytes_of_gates / _seconds_alone(chunks, hardware) / 1e6
+    gates = sum(total.gates[k] for k in total.gates if k.startswith("type"))
+    bytes_of_gates = size * sum(map(len, chunks)) / gates
+    alone = bytes_of_gates / further_seconds(chunks, hardware, 10) / 1e6
     return [
-        _speed("decode and accumulate, every CRC checked", together, together, "pedestal_mb_s"),
-        _speed("decode alone", decode, together),
-        _speed("accumulate alone, decoded chunks given", alone, together),
-        _row("run 1a, 447.7 GB at this rate", RUN_1A_BYTES / together / 1e6 / 60, "min"),
+        row("decode and accumulate, every CRC checked", together, "MB/s", "pedestal_mb_s",
+            ours=together),
+        row("decode alone", decoding, "MB/s", ours=together),
+        row("accumulate alone, decoded chunks given", alone, "MB/s", ours=together),
+        row("run 1a, 447.7 GB at this rate", RUN_1A_BYTES / together / 1e6 / 60, "min"),
         *_after_reading(total),
-    ]
+    ]  # fmt: skip
 
 
 def _after_reading(total: PedestalAccumulator) -> list[Row]:
@@ -61,11 +63,11 @@ def _after_reading(total: PedestalAccumulator) -> list[Row]:
     parts = [_as_subrun(total, number) for number in range(_MERGED)]
     merging = best_seconds(lambda: _merge_one_by_one(parts)) * RUN_1A_FILES / _MERGED
     return [
-        _row("peirce1, all rows", best_seconds(partial(peirce1, total.histograms, outside)), "s"),
-        _row(f"merge {RUN_1A_FILES} accumulators one by one", merging, "s", "pedestal_merge_s"),
-        _row("serialise", best_seconds(lambda: serialise(total)), "s"),
-        _row("deserialise", best_seconds(lambda: deserialise(data)), "s"),
-        _row("size of the accumulator", len(data) / 1e6, "MB"),
+        row("peirce1, all rows", best_seconds(partial(peirce1, total.histograms, outside)), "s"),
+        row(f"merge {RUN_1A_FILES} accumulators one by one", merging, "s", "pedestal_merge_s"),
+        row("serialise", best_seconds(lambda: serialise(total)), "s"),
+        row("deserialise", best_seconds(lambda: deserialise(data)), "s"),
+        row("size of the accumulator", len(data) / 1e6, "MB"),
     ]
 
 
@@ -88,32 +90,19 @@ def _accumulate_file(path: Path, hardware: HardwareMap) -> PedestalAccumulator:
         return accumulate(file.chunks(), hardware)
 
 
-def _decode(path: Path) -> None:
-    with raw.open(path) as file:
-        for _ in file.chunks():
-            pass
-
-
-def _first_chunks(path: Path) -> tuple[list[GateChunk], int]:
+def first_chunks(path: Path) -> list[GateChunk]:
+    """Decode at least :data:`GATES` gates from the start of a file."""
     chunks: list[GateChunk] = []
     with raw.open(path) as file:
         for chunk in file.chunks():
             chunks.append(chunk)
-            if sum(map(len, chunks)) >= _DECODED_GATES:
+            if sum(map(len, chunks)) >= GATES:
                 break
-    return chunks, sum(map(len, chunks))
+    return chunks
 
 
-def _seconds_alone(chunks: list[GateChunk], hardware: HardwareMap, turns: int = 10) -> float:
-    """Seconds a pass over the chunks, without the start and the end of an accumulator."""
+def further_seconds(chunks: list[GateChunk], hardware: HardwareMap, turns: int) -> float:
+    """Seconds of a pass over the gates, without the start and the end of an accumulator."""
     once = best_seconds(lambda: accumulate(chunks, hardware))
     often = best_seconds(lambda: accumulate(chunks * (turns + 1), hardware))
     return (often - once) / turns
-
-
-def _row(name: str, value: float, unit: str, figure: str | None = None) -> Row:
-    return {"name": name, "value": value, "unit": unit, "figure": figure}
-
-
-def _speed(name: str, rate: float, ours: float, figure: str | None = None) -> Row:
-    return {"name": name, "value": rate, "unit": "MB/s", "ratio": rate / ours, "figure": figure}

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.timing import best_seconds
-from mx2prod import raw
+from benchmarks.pedestal_accumulator import first_chunks, further_seconds
+from benchmarks.timing import Row, best_seconds, row
 from mx2prod.calibration import PedestalAccumulator, PedestalMoments, accumulate, peirce1
 from mx2prod.calibration.boards import ROWS_PER_BOARD
 from mx2prod.detector.hardware import HardwareMap
@@ -21,8 +21,6 @@ from mx2prod.detector.trip import pixels_by_gain
 from mx2prod.raw.columns import FEB_EXCLUDED, GateChunk
 
 PEER = Path(__file__).with_name("ctapipe_peer.py")
-GATES = 200
-Row = dict[str, Any]
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -42,7 +40,7 @@ def measure(path: Path, ctapipe_python: Path) -> list[Row]:
         If ctapipe's means or widths are not ours.
     """
     hardware = HardwareMap.load()
-    chunks = with_own_readings(first_chunks(path, GATES))
+    chunks = with_own_readings(first_chunks(path))
     readings = readings_of(chunks, hardware)
     ours = best_seconds(lambda: accumulate(chunks, hardware))
     total = accumulate(chunks, hardware)
@@ -52,33 +50,15 @@ def measure(path: Path, ctapipe_python: Path) -> list[Row]:
     require_agreement(total, theirs)
     n = int(np.count_nonzero(np.isfinite(readings)))
     rate = n / ours / 1e6
-    rows = [_row("accumulate, with histograms and monitors", rate, rate)]
+    rows = [row("accumulate, with histograms and monitors", rate, "M/s", ours=rate)]
     for name, spent in (
-        ("accumulate, each further gate", further_seconds(chunks, hardware)),
+        ("accumulate, each further gate", further_seconds(chunks, hardware, 5)),
         ("accumulate, mean and rms of all readings", ours + plain),
         ("accumulate, mean and rms without outliers (peirce1)", ours + clipped),
         *((f"ctapipe {kind}", value) for kind, value in seconds.items()),
     ):
-        rows.append(_row(name, n / spent / 1e6, rate))
+        rows.append(row(name, n / spent / 1e6, "M/s", ours=rate))
     return rows
-
-
-def further_seconds(chunks: list[GateChunk], hardware: HardwareMap, turns: int = 5) -> float:
-    """Seconds of a pass over the gates, without the start and the end of an accumulator."""
-    once = best_seconds(lambda: accumulate(chunks, hardware))
-    often = best_seconds(lambda: accumulate(chunks * (turns + 1), hardware))
-    return (often - once) / turns
-
-
-def first_chunks(path: Path, gates: int) -> list[GateChunk]:
-    """Decode at least so many gates from the start of a file."""
-    chunks: list[GateChunk] = []
-    with raw.open(path) as file:
-        for chunk in file.chunks():
-            chunks.append(chunk)
-            if sum(map(len, chunks)) >= gates:
-                break
-    return chunks
 
 
 def with_own_readings(chunks: list[GateChunk]) -> list[GateChunk]:
@@ -159,7 +139,3 @@ def require_agreement(total: PedestalAccumulator, theirs: Arrays) -> None:
     ):
         if not agree:
             raise SystemExit(f"{name} of ctapipe and ours do not agree")
-
-
-def _row(name: str, rate: float, ours: float) -> Row:
-    return {"name": name, "value": rate, "unit": "M/s", "ratio": rate / ours}

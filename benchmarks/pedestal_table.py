@@ -5,14 +5,12 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
+from benchmarks.timing import Row, row
 from mx2prod.calibration.config import Preproduction
 from mx2prod.detector import load_detector
 from mx2prod.production.calibrate import Options, calibrate
 from mx2prod.production.products import PedestalMaker
-
-Row = dict[str, Any]
 
 
 def measure(path: Path) -> list[Row]:
@@ -33,9 +31,7 @@ def measure(path: Path) -> list[Row]:
             seconds = time.perf_counter() - start
             if seconds < best:
                 best, steps = seconds, report.seconds
-    parts = [
-        {"name": f"  of it {name}", "value": value, "unit": "s"} for name, value in steps.items()
+    return [
+        row("file to table, verdict and records", best, "s", "pedestal_table_s"),
+        *(row(f"  of it {name}", value, "s") for name, value in steps.items()),
     ]
-    whole = {"name": "file to table, verdict and records", "value": best, "unit": "s",
-             "figure": "pedestal_table_s"}  # fmt: skip
-    return [whole, *parts]

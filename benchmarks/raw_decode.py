@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.raw_file import write_large_file
-from benchmarks.timing import best_seconds, command_seconds, peak_megabytes
+from benchmarks.timing import Row, best_seconds, command_seconds, peak_megabytes, row
 from mx2prod import raw
 from mx2prod.raw.layout import RUN_HEADER_BYTES
 from tests.raw import plain_decoder
@@ -22,7 +22,6 @@ ROOT = Path(__file__).parents[1]
 SIZE = 1_000_000_000
 MX2 = str(Path(sys.executable).with_name("mx2"))
 _BLOCK = 1 << 24
-Row = dict[str, Any]
 
 
 def measure(strax_python: Path | None, size: int = SIZE) -> list[Row]:
@@ -51,28 +50,30 @@ def large_file(prefix: str, size: int) -> Iterator[tuple[Path, int]]:
 def _measure(path: Path, gates: int, strax_python: Path | None) -> list[Row]:
     size = path.stat().st_size
     data = path.read_bytes()
-    ours = size / best_seconds(lambda: _decode(path)) / 1e9
+    ours = _rate(size, lambda: decode(path))
+    scan, copy = _rate(size, lambda: _scan(path)), _rate(size, lambda: _copy(data))
     rows = [
-        _speed("decode to columns, every CRC checked", ours, ours, "decode_gb_s"),
-        _speed("check every rule without decoding hits", _rate(size, lambda: _scan(path)), ours),
-        _speed("memcpy of the same bytes", _rate(size, lambda: _copy(data)), ours),
-        _speed("plain NumPy decoder, no CRC", _plain_rate(data), ours),
+        row("decode to columns, every CRC checked", ours, "GB/s", "decode_gb_s", ours=ours),
+        row("check every rule without decoding hits", scan, "GB/s", ours=ours),
+        row("memcpy of the same bytes", copy, "GB/s", ours=ours),
+        row("plain NumPy decoder, no CRC", _plain_rate(data), "GB/s", ours=ours),
     ]
     if strax_python is not None:
         words = [str(strax_python), str(ROOT / "benchmarks" / "strax_peer.py"), str(size)]
         answer = subprocess.run(words, check=True, capture_output=True, text=True)
         rate = float(answer.stdout) / 1e9
-        rows.append(_speed("strax raw_to_records ... find_hits, as many bytes", rate, ours))
+        name = "strax raw_to_records ... find_hits, as many bytes"
+        rows.append(row(name, rate, "GB/s", ours=ours))
     info = command_seconds([MX2, "raw", "info", str(path)])
     memory = peak_megabytes(_DECODE.format(path=str(path)))
     help_time = command_seconds([MX2, "--help"])
     return [
         *rows,
-        _row("mx2 raw info, adler32 and process start", info, "s", "raw_info_s"),
-        _row("peak memory of decoding", memory, "MB", "decode_memory_mb"),
-        _row("mx2 --help", help_time, "s", "help_s"),
-        _row("size of the file", size / 1e9, "GB"),
-        _row("gate", size / gates / 1e3, "kB"),
+        row("mx2 raw info, adler32 and process start", info, "s", "raw_info_s"),
+        row("peak memory of decoding", memory, "MB", "decode_memory_mb"),
+        row("mx2 --help", help_time, "s", "help_s"),
+        row("size of the file", size / 1e9, "GB"),
+        row("gate", size / gates / 1e3, "kB"),
     ]
 
 
@@ -84,19 +85,12 @@ with raw.open({path!r}) as file:
 """
 
 
-def _row(name: str, value: float, unit: str, figure: str | None = None) -> Row:
-    return {"name": name, "value": value, "unit": unit, "figure": figure}
-
-
-def _speed(name: str, rate: float, ours: float, figure: str | None = None) -> Row:
-    return {"name": name, "value": rate, "unit": "GB/s", "ratio": rate / ours, "figure": figure}
-
-
 def _rate(size: int, action: Any) -> float:
     return size / best_seconds(action) / 1e9
 
 
-def _decode(path: Path) -> None:
+def decode(path: Path) -> None:
+    """Decode a whole file."""
     with raw.open(path) as file:
         for _ in file.chunks():
             pass

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.timing import Row, row
 from mx2prod import raw
 from mx2prod.calibration.config import Preproduction
 from mx2prod.calibration.gain_fit import fit_gains
@@ -26,7 +27,6 @@ BEAM_FILE_GB = 1.206
 """141.1 GB in 117 files (talk)."""
 BEAM_GATES, PEDESTAL_GATES, LIGHT_PULSES = 7_200, 1_500, 600
 _START = "2024-07-10T08:56:00Z"
-Row = dict[str, Any]
 
 _CODE = """
 import json, sys, time
@@ -49,18 +49,18 @@ def measure() -> list[Row]:
         beam = _simulated(_spec("numib", BEAM_GATES), Path(folder))
         size = beam["bytes"] / 1e9
         rows += [
-            _row("beam gates a second", BEAM_GATES / beam["seconds"], "1/s", "sim_beam_gates_s"),
-            _row(f"beam file of {BEAM_GATES} gates", beam["seconds"], "s", "sim_beam_file_s"),
-            _row("its size", size, "GB"),
-            _row(
+            row("beam gates a second", BEAM_GATES / beam["seconds"], "1/s", "sim_beam_gates_s"),
+            row(f"beam file of {BEAM_GATES} gates", beam["seconds"], "s", "sim_beam_file_s"),
+            row("its size", size, "GB"),
+            row(
                 "its deviation from 1.206 GB", 100 * abs(size / BEAM_FILE_GB - 1), "%",
                 "sim_beam_size_percent",
             ),
-            _row("peak memory", beam["peak"] / 1e6, "MB", "sim_memory_mb"),
+            row("peak memory", beam["peak"] / 1e6, "MB", "sim_memory_mb"),
         ]  # fmt: skip
         pedestal = _simulated(_spec("pdstl", PEDESTAL_GATES), Path(folder))
         rate = PEDESTAL_GATES / pedestal["seconds"]
-        rows.append(_row("pedestal gates a second", rate, "1/s", "sim_pedestal_gates_s"))
+        rows.append(row("pedestal gates a second", rate, "1/s", "sim_pedestal_gates_s"))
         rows += _gains(Path(folder))
     return rows
 
@@ -94,10 +94,6 @@ def _gains(folder: Path) -> list[Row]:
     fit = fit_gains(accumulator, inputs, config.gain)
     seconds = time.perf_counter() - start
     return [
-        _row("gains fit, 11,840 channels", seconds, "s", "gains_fit_s"),
-        _row("channels with a gain", float(np.isfinite(fit.gain).sum()), ""),
+        row("gains fit, 11,840 channels", seconds, "s", "gains_fit_s"),
+        row("channels with a gain", float(np.isfinite(fit.gain).sum()), ""),
     ]
-
-
-def _row(name: str, value: float, unit: str, figure: str | None = None) -> Row:
-    return {"name": name, "value": value, "unit": unit, "figure": figure}

@@ -1,4 +1,4 @@
-"""Measure: best of several turns, peak memory of a process of its own."""
+"""Measure: best of several turns, peak memory of a process of its own; rows of the result."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 TURNS = 3
+Row = dict[str, Any]
+"""Name, value and unit; the ratio to ours, and the figure that the value is, if there are any."""
 
 
 def best_seconds(action: Callable[[], object], turns: int = TURNS) -> float:
@@ -36,7 +38,26 @@ def peak_megabytes(code: str) -> float:
     return int(result.stdout.split()[-1]) / 1e6
 
 
-def show(title: str, rows: list[dict[str, Any]]) -> None:
+def row(
+    name: str, value: float, unit: str, figure: str | None = None, *, ours: float | None = None
+) -> Row:
+    """Row of the result.
+
+    Parameters
+    ----------
+    name : str
+    value : float
+    unit : str
+    figure : str, optional
+        Key of :data:`benchmarks.figures.BOUNDS`.
+    ours : float, optional
+        Our value of the same, for the ratio.
+    """
+    ratio = None if ours is None else value / ours
+    return {"name": name, "value": value, "unit": unit, "ratio": ratio, "figure": figure}
+
+
+def show(title: str, rows: list[Row]) -> None:
     """Print measured rows as a table."""
     print(f"\n{title}")
     for row in rows:

@@ -16,21 +16,9 @@ from tests.calibration import feb_gates
 from tests.calibration.feb_gates import chunk_of, feb_table, light, readings, write_raw_file
 from tests.validation import making
 
+KIND = "feb"
 FEW = feb_gates.map_of([(0, 1, 0, 3)])
 N = FEW.n_channels
-
-
-@pytest.fixture
-def calibrate(mx2, tmp_path):
-    """Run the command into the folder ``out`` with the settings of few boards."""
-    settings = making.settings_file(tmp_path)
-
-    def call(*words, out="out", plots=False):
-        flags = [] if plots else ["--no-plots"]
-        where = ["-o", tmp_path / out, "--settings", settings]
-        return mx2("calibrate", "feb", *words, *where, *flags)
-
-    return call
 
 
 @pytest.fixture

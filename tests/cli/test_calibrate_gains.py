@@ -11,20 +11,8 @@ from mx2prod.metadata import check_record, has_errors, read_record
 from tests.validation import making
 from tests.validation.making import light_file, light_path, pedestal_file, pedestals_of, table_file
 
+KIND = "gains"
 TOO_FEW = "Not enough events for a gains table"
-
-
-@pytest.fixture
-def calibrate(mx2, tmp_path):
-    """Run the command into the folder ``out`` with the settings of few boards, without plots."""
-    settings = making.settings_file(tmp_path)
-
-    def call(*words, out="out", plots=False):
-        flags = [] if plots else ["--no-plots"]
-        where = ["-o", tmp_path / out, "--settings", settings]
-        return mx2("calibrate", "gains", *words, *where, *flags)
-
-    return call
 
 
 @pytest.fixture

@@ -14,24 +14,12 @@ from mx2prod.metadata import check_record, has_errors, read_record
 from tests.validation import making
 from tests.validation.making import bad_truth, pedestal_file, table_file
 
+KIND = "pedestals"
 MEMBERS = {
     "file", "run", "subrun", "kind", "verdict", "reasons", "channels", "gates", "table",
     "accumulator", "plots",
 }  # fmt: skip
 """Of the pre-production page, section 2.5."""
-
-
-@pytest.fixture
-def calibrate(mx2, tmp_path):
-    """Run the command into the folder ``out`` with the settings of few boards, without plots."""
-    settings = making.settings_file(tmp_path)
-
-    def call(*words, out="out", plots=False):
-        flags = [] if plots else ["--no-plots"]
-        where = ["-o", tmp_path / out, "--settings", settings]
-        return mx2("calibrate", "pedestals", *words, *where, *flags)
-
-    return call
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:

@@ -12,6 +12,7 @@ from mx2prod.conditions import (
     Store,
     Subrun,
     Use,
+    View,
     create_store,
     create_tag,
     group,
@@ -24,7 +25,7 @@ from mx2prod.conditions.request_log import RequestLog
 from mx2prod.conditions.server_run import running
 from mx2prod.conditions.server_sources import StoreSource
 from mx2prod.constants import Table
-from tests.conditions.making import PEDESTALS
+from tests.conditions.making import PEDESTALS, digest_now
 
 RUN = 1702
 FIRST_US = 1_720_000_000_000_000
@@ -99,3 +100,8 @@ def open_gtag(
             )  # fmt: skip
     group(store, name, {folder: name}, reason="test")
     set_runtime(store, name, times or runtime(len(tables)))
+
+
+def view_of(store: Store, gtag: str) -> View:
+    """View of an open global tag as it is now."""
+    return store.view(f"{gtag}@{digest_now(store, gtag)}", use=Use.TEST)

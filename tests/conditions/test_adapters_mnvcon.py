@@ -19,7 +19,6 @@ from mx2prod.conditions import (
     Subrun,
     Use,
     View,
-    create_store,
     create_tag,
     group,
     position,
@@ -39,8 +38,6 @@ from mx2prod.conditions.adapters.http import Getter
 from mx2prod.conditions.adapters.importing import subruns_of
 from mx2prod.conditions.adapters.reply import Reply
 from mx2prod.conditions.axis import OPEN_END, Interval
-from mx2prod.conditions.gtags import find_gtag
-from mx2prod.conditions.manifest import manifest_of
 from mx2prod.conditions.views import StorePayloads
 from mx2prod.constants import BadChannel, Pedestal, content_sha256
 from mx2prod.core.errors import (
@@ -62,25 +59,13 @@ from tests.conditions.serving import (
     open_gtag,
     runtime,
     serving_fixture,
+    view_of,
 )
 from tests.conditions.test_wire import bad_channels
 from tests.stores import Server
 
 BASE = 1_710_000_000_000_000
 DAY = 86_400_000_000
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """Development database."""
-    with create_store(f"sqlite:///{tmp_path}/a.db", "development") as made:
-        yield made
-
-
-def view_of(store: Store, gtag: str) -> View:
-    with store.reading() as connection:
-        digest = manifest_of(connection, find_gtag(connection, gtag)).digest
-    return store.view(f"{gtag}@{digest}", use=Use.TEST)
 
 
 @contextmanager
@@ -457,15 +442,12 @@ def test_the_time_zone_of_the_machine_does_not_matter(
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, mx2: Callable[..., Call]) -> Path:
+def workspace(workspace: Path, mx2: Callable[..., Call]) -> Path:
     """Workspace with both databases of constants and an open tag."""
-    folder = tmp_path / "work"
-    assert mx2("init", folder).code == 0
-    words = ("--workspace", folder, "conditions")
-    assert mx2(*words, "init").code == 0
+    words = ("--workspace", workspace, "conditions")
     made = mx2(*words, "tag", "create", f"{PEDESTALS}:copy", "--reason", "test")
     assert made.code == 0
-    return folder
+    return workspace
 
 
 def test_fetch_by_command(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -16,7 +14,6 @@ from mx2prod.conditions import (
     check,
     compare_gtags,
     compare_tables,
-    create_store,
     create_tag,
     freeze,
     group,
@@ -51,11 +48,6 @@ def changed(table: Table, **columns: np.ndarray) -> Table:
     """Table with other values."""
     values = {name: table[name].copy() for name in table.schema.names()} | columns
     return Table.of(table.schema, values)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return create_store(f"sqlite:///{tmp_path}/dev.db", "development")
 
 
 def grouped(

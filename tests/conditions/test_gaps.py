@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from mx2prod.conditions import (
@@ -16,7 +14,6 @@ from mx2prod.conditions import (
     add_stop,
     check,
     choose,
-    create_store,
     create_tag,
     freeze,
     gap_report,
@@ -42,11 +39,6 @@ def beam_files() -> RunList:
             position(runs[number % len(runs)], number // len(runs)) for number in range(count)
         ]
     return RunList.of(places)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return create_store(f"sqlite:///{tmp_path}/dev.db", "development")
 
 
 @pytest.fixture

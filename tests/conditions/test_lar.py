@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,39 +15,22 @@ from mx2prod.conditions import (
     RunTimeMap,
     Store,
     Subrun,
-    Use,
     View,
-    create_store,
     create_tag,
     group,
     position,
     put,
 )
-from mx2prod.conditions.gtags import find_gtag
 from mx2prod.conditions.lar import _require_names, write_lar
-from mx2prod.conditions.manifest import manifest_of
 from mx2prod.constants import Pedestal, Table
 from mx2prod.constants.schema import Column
 from mx2prod.core.errors import NoConditionsError, OutputError, StateError, TableError
 from tests.conditions import lar_reader
 from tests.conditions.making import GAINS, PEDESTALS, gains, pedestals
-from tests.conditions.serving import FIRST_US, RUN, SUBRUN_US, open_gtag
+from tests.conditions.serving import FIRST_US, RUN, SUBRUN_US, open_gtag, view_of
 
 HOUR_NS = SUBRUN_US * 1000
 FIRST_NS = FIRST_US * 1000
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """Development database."""
-    with create_store(f"sqlite:///{tmp_path}/a.db", "development") as made:
-        yield made
-
-
-def view_of(store: Store, gtag: str) -> View:
-    with store.reading() as connection:
-        digest = manifest_of(connection, find_gtag(connection, gtag)).digest
-    return store.view(f"{gtag}@{digest}", use=Use.TEST)
 
 
 def view_with(store: Store, *tables: Table | None, times: RunTimeMap | None = None) -> View:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from mx2prod.conditions import Store, Use, create_store
-from mx2prod.conditions.gtags import find_gtag
-from mx2prod.conditions.manifest import manifest_of
+from mx2prod.conditions import Store, Use
 from mx2prod.conditions.mnvcon_release import (
     TOOLS,
     base_address,
@@ -22,25 +17,16 @@ from mx2prod.conditions.server_run import running
 from mx2prod.conditions.server_served import Served
 from mx2prod.conditions.server_sources import StoreSource
 from mx2prod.core.errors import ConfigError, NoConditionsError
-from tests.conditions.making import PEDESTALS, pedestals
+from tests.conditions.making import PEDESTALS, digest_now, pedestals
 from tests.conditions.serving import FIRST_US, SUBRUN_US, open_gtag
 from tests.conditions.wire_clients import Nucondb2012
 
 BASE = "http://127.0.0.1:40000/compat/run1@0123456789abcdef/app/"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """Development database."""
-    with create_store(f"sqlite:///{tmp_path}/a.db", "development") as made:
-        yield made
-
-
 def served(store: Store, *means: float | None) -> Served:
     open_gtag(store, "run1", [None if mean is None else pedestals(mean) for mean in means])
-    with store.reading() as connection:
-        digest = manifest_of(connection, find_gtag(connection, "run1")).digest
-    return StoreSource(store, Use.TEST).served(f"run1@{digest}")
+    return StoreSource(store, Use.TEST).served(f"run1@{digest_now(store, 'run1')}")
 
 
 def test_the_address_is_one_that_readers_can_use(store: Store) -> None:

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -42,26 +42,12 @@ from mx2prod.core.errors import (
 )
 from tests.calls import Call
 from tests.conditions.making import PEDESTALS, World
-from tests.conditions.serving import Serving, serving_fixture
+from tests.conditions.serving import Serving
 from tests.conditions.wire_clients import Nucondb2012
 
 pytestmark = pytest.mark.stores
 
 MX2 = str(Path(sys.executable).with_name("mx2"))
-
-
-@pytest.fixture(scope="module")
-def fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """Server of the fixture of section 10."""
-    with serving_fixture(tmp_path_factory.mktemp("fixture")) as serving:
-        yield serving
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    """One client, because making one takes long."""
-    with httpx.Client(trust_env=False) as made:
-        yield made
 
 
 def test_resolve_gives_all_folders(fixture: Serving, client: httpx.Client) -> None:
@@ -213,15 +199,6 @@ def test_what_was_used_last_is_kept() -> None:
     for text in ("aaa", "bb", "aaa", "cc", "aaa", "bb", "dddddddd", "dddddddd", "aaa"):
         assert make(text) == text
     assert made == ["aaa", "bb", "cc", "bb", "dddddddd", "aaa"]
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, mx2: Callable[..., Call]) -> Path:
-    """Workspace with both databases of constants."""
-    folder = tmp_path / "work"
-    assert mx2("init", folder).code == 0
-    assert mx2("--workspace", folder, "conditions", "init").code == 0
-    return folder
 
 
 def test_serve_prints_its_address_and_stops_when_told(workspace: Path) -> None:

@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -34,8 +33,8 @@ from mx2prod.conditions.request_log import RequestLog
 from mx2prod.conditions.server_run import running
 from mx2prod.conditions.server_sources import SnapshotSource, StoreSource
 from mx2prod.core.errors import OutputError
-from tests.conditions.making import PEDESTALS, World, pedestals
-from tests.conditions.serving import FIRST_US, SUBRUN_US, Serving, open_gtag, serving_fixture
+from tests.conditions.making import PEDESTALS, World, digest_now, pedestals
+from tests.conditions.serving import FIRST_US, SUBRUN_US, Serving, open_gtag
 from tests.conditions.wire_clients import (
     Client,
     ClientError,
@@ -48,20 +47,6 @@ from tests.conditions.wire_clients import (
 
 F = f"f={PEDESTALS}"
 BODY_SHA256 = "11df5c7501afcf97f3ca8f012a8ba83bc49a805e43e2b0c1930b2659bfad5a2b"
-
-
-@pytest.fixture(scope="module")
-def fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """Server of the fixture of section 10."""
-    with serving_fixture(tmp_path_factory.mktemp("fixture")) as serving:
-        yield serving
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    """One client, because making one takes long."""
-    with httpx.Client(trust_env=False) as made:
-        yield made
 
 
 def test_check_1_probe(fixture: Serving, client: httpx.Client) -> None:
@@ -367,7 +352,7 @@ def test_a_gap_is_an_early_end(small_world: World) -> None:
     store = small_world.development
     open_gtag(store, "gap", [pedestals(430.0), None, pedestals(450.0)])
     source = StoreSource(store, Use.TEST)
-    digest = _digest(store, "gap")
+    digest = digest_now(store, "gap")
     endpoints = Mnvcon(source)
 
     def data(time_us: int) -> tuple[int, list[bytes]]:
@@ -459,7 +444,7 @@ def test_tags_above_are_served_only_if_they_were_published_or_for_a_use(
     group(store, "second", {PEDESTALS: "child"}, reason="test")
     folder = (
         StoreSource(store, Use.TEST)
-        .served(f"second@{_digest(store, 'second')}")
+        .served(f"second@{digest_now(store, 'second')}")
         .manifest(PEDESTALS)
     )
     assert folder is not None
@@ -483,11 +468,3 @@ def test_too_many_unknown_names_are_not_all_kept(small_world: World) -> None:
     source.count_unknown("name1")
     assert unknown_folders(small_world.development)["name1"] == 2
     assert "one more" not in unknown_folders(small_world.development)
-
-
-def _digest(store: object, gtag: str) -> str:
-    from mx2prod.conditions.gtags import find_gtag
-    from mx2prod.conditions.manifest import manifest_of
-
-    with store.reading() as connection:  # type: ignore[attr-defined]
-        return manifest_of(connection, find_gtag(connection, gtag)).digest

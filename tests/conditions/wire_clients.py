@@ -6,6 +6,7 @@ Each of them sends the bytes that its original sends, and fails where its origin
 from __future__ import annotations
 
 import socket
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -39,7 +40,7 @@ def quoted(text: str) -> str:
 
 
 @dataclass
-class Client:
+class Client(ABC):
     """What the readers share: one table is kept as long as the time lies in its interval.
 
     Attributes
@@ -55,9 +56,9 @@ class Client:
     requests: list[str] = field(default_factory=list)
     lines: list[list[str]] = field(default_factory=list)
 
+    @abstractmethod
     def send(self, path: str) -> tuple[int, bytes]:
         """Status and body of a request."""
-        raise NotImplementedError
 
     def update(self, folder: str, seconds: float, tag: str = "") -> None:
         """Ask for a table unless the one that is kept holds at this time."""

@@ -10,7 +10,8 @@ import mx2prod
 from mx2prod.cli.demo import CONTENT, DIGITS, LABEL, RUN1, sample_files
 from mx2prod.core.ids import FileName
 from mx2prod.core.workspace import Settings
-from mx2prod.production.demo import RUN1_LABEL, digits_of_samples
+from mx2prod.production import process
+from mx2prod.production.demo import RUN1_LABEL
 
 PACKAGED = Path(mx2prod.__file__).parent / "samples"
 
@@ -43,7 +44,7 @@ def test_demo_in_a_fresh_folder_then_new_digits(mx2_program, tmp_path):
     assert "68 gates read from 11 raw files, 68 written, 0 lost" in first.out
     check_run1(folder, first.out)
 
-    again = digits_of_samples(sample_files(), folder / DIGITS, Settings())
+    again = process(sample_files(), out=folder / DIGITS, settings=Settings())
     assert len(again.outputs) == len(CONTENT)
     assert len(list((folder / DIGITS).iterdir())) == len(files) + 2 * len(CONTENT)
     first_input = FileName.parse(again.files[0].path.name)

@@ -13,13 +13,13 @@ from numba import njit
 
 from mx2prod.simulation.random_kernels import (
     exponential,
-    fill_words,
     gamma,
     normal,
     normal_table,
     poisson,
     start,
     uniform,
+    word,
 )
 
 TABLE = normal_table()
@@ -31,9 +31,15 @@ def stream(*name: int) -> np.ndarray:
     return state
 
 
+@njit
+def _fill_words(state: Any, out: Any) -> None:
+    for number in range(out.size):
+        out[number] = word(state)
+
+
 def words(state: np.ndarray, n: int) -> np.ndarray:
     out = np.zeros(n, np.uint32)
-    fill_words(state, out)
+    _fill_words(state, out)
     return out
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from mx2prod.raw.layout import MAX_HITS
+from mx2prod.simulation.columns import HitFlag
 from mx2prod.simulation.light_kernels import ARRIVAL_DTYPE
 from mx2prod.simulation.trip_kernels import (
     BLOCK_DTYPE,
     LOST,
-    LOST_IN_DEAD_TIME,
-    MAX_TIMED,
     OPEN,
     ROWS,
     clear,
@@ -147,12 +147,12 @@ def test_the_kernel_does_what_the_twin_does(rate: int, pixels: tuple[int, int]) 
                 assert abs(ticks - time / TICK) <= limit + 1e-9
         assert charges(blocks[OPEN]) == pytest.approx(plain.untimed)
         assert charges(blocks[LOST]) == pytest.approx(plain.lost)
-        flagged = blocks[LOST]["flags"] & LOST_IN_DEAD_TIME > 0
+        flagged = blocks[LOST]["flags"] & HitFlag.LOST_IN_DEAD_TIME > 0
         assert np.array_equal(flagged, blocks[LOST]["charge"] > 0)
         assert {p: q for p, q in enumerate(low) if q} == pytest.approx(plain.low)
         total = sum(float(blocks[row]["charge"].sum()) for row in range(ROWS))
         assert total == pytest.approx(sum(charge for _, _, charge in arrivals))
-    assert (most == MAX_TIMED) == (rate == 300)
+    assert (most == MAX_HITS) == (rate == 300)
 
 
 def one_push(arrivals: list[Arrival]) -> np.ndarray:

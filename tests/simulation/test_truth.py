@@ -13,11 +13,12 @@ import pytest
 
 from mx2prod import raw
 from mx2prod.core.errors import OutputError
+from mx2prod.core.files import atomic_folder
 from mx2prod.detector import load_detector
 from mx2prod.raw.dump import dump
 from mx2prod.simulation.columns import DEPOSIT_DTYPE
 from mx2prod.simulation.raw_truth import RawTruthFile
-from mx2prod.simulation.truth import TruthTables, atomic_folder, table_names, truth_folder
+from mx2prod.simulation.truth import TruthTables, table_names, truth_folder
 from mx2prod.simulation.truth_schema import TRUTH_TABLES, truth_columns, with_strip_address
 from tests.simulation.making import file_of, spec_of
 

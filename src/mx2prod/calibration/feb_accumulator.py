@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.calibration.merging import add_counts, join_files, require_alike
+from mx2prod.calibration.merging import Mergeable, add_counts, join_files, require_alike
 from mx2prod.calibration.sources import SourceFile, join_sources
-from mx2prod.core.canonical import sha256_of
 
 Integers = npt.NDArray[np.int64]
 
@@ -47,7 +45,7 @@ class Relation(IntEnum):
 
 
 @dataclass(frozen=True)
-class FebSums:
+class FebSums(Mergeable):
     """Exact sums; they merge in any order and grouping to the same content.
 
     Attributes
@@ -83,11 +81,6 @@ class FebSums:
     tables: dict[str, list[str]]
     files: tuple[SourceFile, ...] = ()
 
-    @cached_property
-    def config_hash(self) -> str:
-        """Sha256 of :attr:`merge_key`."""
-        return sha256_of(self.merge_key)
-
     @property
     def merge_key(self) -> dict[str, Any]:
         """Kind, selection and hardware map; sums that differ in it do not merge."""
@@ -114,7 +107,7 @@ def merge_feb_sums(parts: Sequence[FebSums]) -> FebSums:
     UsageError
         If a range of gates of a subrun is in two of them, or there is none.
     """
-    require_alike("sums of the FEB response", [part.merge_key for part in parts])
+    require_alike("sums of the FEB response", parts)
     first = parts[0]
     keys = np.unique(np.concatenate([part.keys for part in parts]))
     sums = np.zeros((len(keys), *first.sums.shape[1:]), np.int64)

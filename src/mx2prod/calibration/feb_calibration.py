@@ -22,7 +22,7 @@ from mx2prod.calibration.feb_fit import fit_injection
 from mx2prod.calibration.feb_in_situ import BoardMatch, GainRatios, boards_off, gain_ratios
 from mx2prod.calibration.feb_in_situ_verdict import judge_ratios
 from mx2prod.calibration.feb_product import FebProduct, product_of_curves
-from mx2prod.calibration.gates import TRIGGER_NAMES, gate_types, gates_by_kind, types_text
+from mx2prod.calibration.gates import gate_types, gates_by_kind, trigger_name, types_text
 from mx2prod.calibration.input_files import check_names, naming, runs_by_subrun, source_of
 from mx2prod.calibration.outputs import product_members
 from mx2prod.calibration.sources import SourceFile
@@ -239,7 +239,7 @@ def _accumulate_files(
 def _too_few(sums: FebSums, trigger: int) -> Reason:
     types = gate_types(sums.gates)
     wanted = types.pop(trigger, 0)
-    text = f"{wanted:,} {TRIGGER_NAMES.get(trigger, f'type {trigger}')} gates"
+    text = f"{wanted:,} {trigger_name(trigger)} gates"
     text += f", {types_text(types)}" if types else ""
     if not wanted:
         text += ": wrong stream?"

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.boards import require_schema
 from mx2prod.calibration.feb_curve_kernels import adc_of_charge_kernel, charge_of_adc_kernel
-from mx2prod.constants import CHANNEL_COLUMN, FebResponse, Table
+from mx2prod.constants import FebResponse, Table
 from mx2prod.constants.keys import default_maps
 from mx2prod.constants.tables import GAINS
 from mx2prod.core.errors import TableError
@@ -117,9 +118,8 @@ def curves_of_table(table: Table, hardware: HardwareMap) -> Floats:
         If the table has another schema, or lacks a channel of the hardware map; rows of boards
         that the map does not have are left out.
     """
-    if table.schema is not FebResponse:
-        raise TableError(f"table {table.schema.schema}: expected {FebResponse.schema}")
-    missing = np.setdiff1d(hardware.channel_ids(), table[CHANNEL_COLUMN])
+    require_schema(table, FebResponse)
+    missing = np.setdiff1d(hardware.channel_ids(), table.channel)
     if len(missing):
         address = "-".join(map(str, FebResponse.key.address_of(int(missing[0]))))
         raise TableError(
@@ -158,7 +158,7 @@ def channel_values(table: Table, hardware: HardwareMap, names: tuple[str, ...]) 
     ndarray of float64, shape (n_channels, 3, len(names))
         NaN where the table has no row; rows of boards that the map does not have are left out.
     """
-    channel = hardware.channel_index(table[CHANNEL_COLUMN])
+    channel = hardware.channel_index(table.channel)
     known = channel >= 0
     values = np.full((hardware.n_channels, len(GAINS), len(names)), np.nan)
     for gain, (prefix, _) in enumerate(GAINS):

@@ -7,26 +7,21 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.boards import WORD_OF_PLACE
 from mx2prod.calibration.feb_accumulator import FebSums, FebSumsKind, Relation
 from mx2prod.calibration.feb_config import FebConfig
-from mx2prod.calibration.feb_curve import (
-    adc_at_kinks,
-    channel_values,
-    curves_of_table,
-)
+from mx2prod.calibration.feb_curve import adc_at_kinks, channel_values, curves_of_table
 from mx2prod.calibration.feb_filling_kernels import fill_injection, fill_relations
 from mx2prod.calibration.feb_selection import GateSelection
+from mx2prod.calibration.gates import adc_words, register_values
 from mx2prod.calibration.sources import SourceFile
 from mx2prod.constants import Table, content_sha256
 from mx2prod.constants.tables import ADC_MAX
 from mx2prod.core.errors import UsageError
 from mx2prod.detector.hardware import HardwareMap
-from mx2prod.detector.trip import CHANNEL_OF_PIXEL, N_TRIP_CHANNELS, TRIP_OF_PIXEL
 from mx2prod.raw.columns import GateChunk
-from mx2prod.raw.registers import decode_registers
 
 Integers = npt.NDArray[np.int64]
-_WORD = (TRIP_OF_PIXEL.astype(np.int64) * N_TRIP_CHANNELS + CHANNEL_OF_PIXEL).T.ravel()
 _NEVER_TAKEN = ADC_MAX + 1
 
 
@@ -118,8 +113,9 @@ def accumulate_in_situ(
         last = chunk.adc_frames["hit"][taken.frames] == timed
         low_gain = np.where(last, -1, int(Relation.MEDIUM_LOW_TIMED))
         low_gain[timed == 0] = Relation.MEDIUM_LOW
-        adc = chunk.adc.reshape(len(chunk.adc), -1)
-        fill_relations(adc, taken.frames, taken.boards, low_gain, _WORD, low, high, sums)
+        fill_relations(
+            adc_words(chunk), taken.frames, taken.boards, low_gain, WORD_OF_PLACE, low, high, sums
+        )
     names = {"in_situ_triggers", "in_situ_min_adc"}
     return selection.result(
         FebSumsKind.IN_SITU,
@@ -145,7 +141,7 @@ def _limits(
 def _dac_of_boards(chunk: GateChunk, rows: Integers, dac: Integers | None) -> Integers:
     """Injected charge of some boards of the chunk, in counts."""
     if dac is None:
-        return decode_registers(chunk.registers[rows])["inject_dac"].astype(np.int64)
+        return register_values(chunk.registers[rows], "inject_dac")
     gate = chunk.gates["gate"][chunk.febs["gate"][rows]].astype(np.int64)
     outside = gate[(gate < 1) | (gate > len(dac))]
     if len(outside):
@@ -171,8 +167,9 @@ class _Steps:
         new = len(self._row) - len(self._sums)
         if new:
             self._sums = np.concatenate([self._sums, np.zeros((new, *self._sums.shape[1:]), "i8")])
-        adc = chunk.adc.reshape(len(chunk.adc), -1)
-        fill_injection(adc, frames, boards, rows[place], _WORD, ADC_MAX, self._sums)
+        fill_injection(
+            adc_words(chunk), frames, boards, rows[place], WORD_OF_PLACE, ADC_MAX, self._sums
+        )
 
     def sorted(self) -> tuple[Integers, Integers]:
         """Keys in ascending order and their sums."""

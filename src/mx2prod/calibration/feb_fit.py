@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.boards import address_columns
 from mx2prod.calibration.feb_accumulator import FebSums, FebSumsKind
 from mx2prod.calibration.feb_config import FebConfig
 from mx2prod.calibration.feb_curve import PARAMETERS, ReadoutMaps
@@ -14,7 +15,6 @@ from mx2prod.calibration.feb_fit_kernels import N_PARAMETERS, NO_FIT, fit_rows
 from mx2prod.constants import FebResponse, Table
 from mx2prod.constants.tables import GAINS
 from mx2prod.core.errors import UsageError
-from mx2prod.detector.addresses import unpack_channel_ids
 from mx2prod.detector.hardware import HardwareMap
 
 Floats = npt.NDArray[np.float64]
@@ -131,10 +131,8 @@ def table_of_curves(
     TableError
         See :meth:`mx2prod.constants.Table.of`.
     """
-    ids = hardware.channel_ids()
-    rows = np.arange(len(ids)) if chosen is None else np.flatnonzero(chosen)
-    address = unpack_channel_ids(ids[rows])
-    columns = {name: address[name].astype(np.int64) for name in FebResponse.key.address}
+    rows = np.arange(hardware.n_channels) if chosen is None else np.flatnonzero(chosen)
+    columns = address_columns(hardware, rows)
     values: dict[str, Floats] = {}
     for gain, (prefix, _) in enumerate(GAINS):
         for place, name in enumerate(PARAMETERS):

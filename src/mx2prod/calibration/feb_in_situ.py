@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mx2prod.calibration.feb_accumulator import FebSums, FebSumsKind, Relation
-from mx2prod.calibration.feb_bench import arrays_of_table
 from mx2prod.calibration.feb_config import FebConfig
 from mx2prod.calibration.feb_curve import SLOPE1, channel_values, curves_of_table
 from mx2prod.constants import Table
@@ -121,7 +120,7 @@ def gain_ratios(
     _require_fitting(sums, hardware)
     noise = channel_values(pedestals, hardware, ("rms",))[:, :2, 0].T
     curves = curves_of_table(feb, hardware)[..., SLOPE1].T
-    errors = arrays_of_table(feb, hardware)[1][..., SLOPE1].T
+    errors = channel_values(feb, hardware, ("slope1_err",))[..., 0].T
     expected = curves[1:] / curves[:-1]
     relative = errors / curves
     high, low, timed = (sums.sums[relation] for relation in Relation)

@@ -11,21 +11,21 @@ The check in situ writes ``<stem>_feb_in_situ.acc.parquet`` and ``.verdict.json`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mx2prod.calibration.accumulator_file import ACCUMULATOR_SUFFIX
-from mx2prod.calibration.feb_accumulator import FebSums
 from mx2prod.calibration.feb_accumulator_file import write_feb_sums
 from mx2prod.calibration.feb_calibration import InSituProduct
 from mx2prod.calibration.feb_product import FebProduct
 from mx2prod.calibration.outputs import (
+    SUFFIXES,
+    Writer,
     output_members,
     output_stem,
-    refuse_taken,
-    write_verdict,
+    write_outputs,
 )
-from mx2prod.constants import Table, write_feb_file, write_parquet
+from mx2prod.constants import FebResponse, Table, write_feb_file, write_parquet
 from mx2prod.detector import BoardAddress
 
 
@@ -63,59 +63,48 @@ def write_feb_product(
         If one of them exists or cannot be written; nothing is written if one exists.
     """
     base = folder / f"{stem or output_stem(product.files, None)}_feb_table"
-    paths = {} if product.table is None else {"table": base, "parquet": _beside(base, ".parquet")}
-    paths |= _paths_of(base, product.sums)
-    refuse_taken(paths, overwrite=overwrite)
-    if product.table is not None:
-        for board in _boards_of(product.table):
-            write_feb_file(product.table, board, base / f"feb_{board}.txt", overwrite=overwrite)
-        write_parquet(product.table, paths["parquet"], overwrite=overwrite)
-    _write_record(product, product.table, paths, extra, overwrite=overwrite)
-    return paths
+    return _write(product, product.table, base, extra, overwrite=overwrite)
 
 
 def write_in_situ(
     product: InSituProduct, folder: Path, stem: str, *, overwrite: bool = False
 ) -> dict[str, Path]:
     """Write accumulator and verdict of a check in situ; see :func:`write_feb_product`."""
-    paths = _paths_of(folder / f"{stem}_feb_in_situ", product.sums)
-    refuse_taken(paths, overwrite=overwrite)
-    _write_record(product, None, paths, None, overwrite=overwrite)
-    return paths
+    return _write(product, None, folder / f"{stem}_feb_in_situ", None, overwrite=overwrite)
 
 
-def _write_record(
+def _write(
     product: FebProduct | InSituProduct,
     table: Table | None,
-    paths: Mapping[str, Path],
+    base: Path,
     extra: Mapping[str, Any] | None,
     *,
     overwrite: bool,
-) -> None:
+) -> dict[str, Path]:
     sums = product.sums
+    writers: dict[str, Writer] = {}
+    if table is not None:
+        writers["table"] = partial(_write_boards, table)
+        writers["parquet"] = partial(write_parquet, table)
     if sums is not None:
-        write_feb_sums(sums, paths["accumulator"], overwrite=overwrite)
+        writers["accumulator"] = partial(write_feb_sums, sums)
+    paths = {
+        name: base.with_name(base.name + SUFFIXES.get(name, "")) for name in (*writers, "verdict")
+    }
     record = {
         **product.as_dict(),
-        **output_members(
-            paths, table, sums.config_hash if sums else None, sums.files if sums else ()
-        ),
+        **output_members(paths, table, sums),
         "constants": sums.tables if sums else {},
     }
-    write_verdict(paths["verdict"], record, extra, overwrite=overwrite)
+    write_outputs(paths, writers, record, extra, overwrite=overwrite)
+    return paths
 
 
-def _paths_of(base: Path, sums: FebSums | None) -> dict[str, Path]:
-    verdict = {"verdict": _beside(base, ".verdict.json")}
-    if sums is None:
-        return verdict
-    return {"accumulator": _beside(base, ACCUMULATOR_SUFFIX), **verdict}
-
-
-def _beside(base: Path, suffix: str) -> Path:
-    return base.with_name(base.name + suffix)
+def _write_boards(table: Table, folder: Path, *, overwrite: bool) -> None:
+    for board in _boards_of(table):
+        write_feb_file(table, board, folder / f"feb_{board}.txt", overwrite=overwrite)
 
 
 def _boards_of(table: Table) -> list[BoardAddress]:
-    columns = [table[name].tolist() for name in ("crate", "croc", "chain", "board")]
+    columns = [table[name].tolist() for name in FebResponse.key.address[:-1]]
     return [BoardAddress(*parts) for parts in sorted(set(zip(*columns, strict=True)))]

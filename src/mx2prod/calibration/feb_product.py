@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.calibration.boards import board_names
+from mx2prod.calibration.boards import chosen_boards
 from mx2prod.calibration.config import Preproduction
 from mx2prod.calibration.feb_accumulator import FebSums
 from mx2prod.calibration.feb_curve import SLOPE1, SLOPE2, SLOPE3
@@ -100,7 +100,7 @@ def product_of_curves(
     status[fill] |= NOMINAL.mask
     status[~expected] = 0
     if absent.any():
-        names = tuple(np.array(board_names(hardware))[absent].tolist())
+        names = chosen_boards(hardware, absent)
         text = "boards without data get the median of all boards"
         notes = [*notes, Reason("absent_boards", text, Verdict.INVESTIGATE, len(names), names)]
     gates = None if sums is None else gates_by_kind(sums.gates)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mx2prod.calibration.feb_accumulator import FebSums, FebSumsKind
-from mx2prod.calibration.gates import count_boards, select_gates
+from mx2prod.calibration.gates import mapped_boards, select_gates
 from mx2prod.calibration.sources import (
     NEVER,
     SOURCE_DTYPE,
@@ -69,15 +69,15 @@ class GateSelection:
         """Frames to take; hit numbers are not looked at."""
         used = self._used(chunk.gates)
         own = own_gates(chunk.gates)
-        rows = _source_rows(chunk.gates[own], used[own])
-        self._sources = join_sources(np.concatenate([self._sources, rows]))
-        of_used = used[chunk.febs["gate"]]
-        index = self._hardware.feb_index(chunk.febs)
-        count_boards(chunk.febs[of_used & (index < 0)], self._unmapped)
-        good = of_used & (index >= 0) & ((chunk.febs["flags"] & FEB_EXCLUDED.value) == 0)
+        ranges = _source_rows(chunk.gates[own], used[own])
+        self._sources = join_sources(np.concatenate([self._sources, ranges]))
+        rows, index = mapped_boards(chunk.febs, used, self._hardware, self._unmapped)
+        good = (chunk.febs["flags"][rows] & FEB_EXCLUDED.value) == 0
+        board_of_feb = np.full(len(chunk.febs), -1, np.int64)
+        board_of_feb[rows[good]] = index[good]
         owner = chunk.adc_frames["feb"].astype(np.int64)
-        frames = np.flatnonzero(good[owner])
-        return SelectedFrames(frames, owner[frames], index[owner[frames]])
+        frames = np.flatnonzero(board_of_feb[owner] >= 0)
+        return SelectedFrames(frames, owner[frames], board_of_feb[owner[frames]])
 
     def result(
         self,

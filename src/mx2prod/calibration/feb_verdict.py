@@ -10,11 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.calibration.boards import channel_names, inner_channels
+from mx2prod.calibration.boards import inner_channels, reasons_of_bits
 from mx2prod.calibration.feb_config import FebConfig
 from mx2prod.calibration.feb_curve import KINK1, KINK2, SLOPE1, SLOPE2, SLOPE3
+from mx2prod.calibration.peirce_kernels import MAD_TO_SIGMA
 from mx2prod.calibration.verdict import (
     Reason,
+    Status,
     StatusBit,
     TableVerdict,
     Verdict,
@@ -26,7 +28,6 @@ from mx2prod.detector.schemas import PIXELS_PER_BOARD
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-Status = npt.NDArray[np.int32]
 
 NOMINAL = StatusBit(0, "nominal", Verdict.INVESTIGATE, "no curve of its own: median of all boards")
 NO_FIT = StatusBit(1, "no_fit", Verdict.BAD, "no curve of a gain, or one that is not finite")
@@ -120,7 +121,8 @@ def fill_with_median(
     if rows.any():
         others = [np.where(_wide(rows, array), np.nan, array) for array in filled]
         middle = [_median_of_boards(array) for array in others]
-        spread = 1.4826 * _median_of_boards(np.abs(others[0] - _each_board(middle[0], others[0])))
+        deviations = np.abs(others[0] - _each_board(middle[0], others[0]))
+        spread = MAD_TO_SIGMA * _median_of_boards(deviations)
         middle[1] = np.maximum(middle[1], spread)
         pixel = np.flatnonzero(rows) % PIXELS_PER_BOARD
         for array, values in zip(filled, middle, strict=True):
@@ -175,7 +177,7 @@ def judge_curves(
     counts = count_verdicts(ranks[deciding])
     n = max(int(np.count_nonzero(deciding)), 1)
     good, bad = counts["good"] / n, counts["bad"] / n
-    reasons = [*notes, *_status_reasons(status, rows, hardware)]
+    reasons = [*notes, *reasons_of_bits(status, rows, hardware, FEB_BITS, [NOMINAL])]
     usable = 1 - bad
     if usable < config.usable_fraction:
         text = f"{usable:.1%} of the inner-detector channels are usable"
@@ -184,14 +186,3 @@ def judge_curves(
         text = f"{good:.1%} of the inner-detector channels are good, {bad:.1%} bad"
         reasons.append(Reason("good", text, Verdict.INVESTIGATE, n - counts["good"]))
     return TableVerdict.of("feb", reasons, count_verdicts(ranks[rows]), gates)
-
-
-def _status_reasons(status: Status, rows: Bools, hardware: HardwareMap) -> list[Reason]:
-    """One reason a bit; a few channels do not decide, rows that are not measured do."""
-    reasons = []
-    for bit in FEB_BITS:
-        places = channel_names(hardware, rows & ((status & bit.mask) != 0))
-        if places:
-            decides = Verdict.INVESTIGATE if bit is NOMINAL else Verdict.GOOD
-            reasons.append(Reason(bit.name, bit.condition, decides, len(places), places))
-    return reasons

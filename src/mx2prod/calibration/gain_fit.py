@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.feb_curve import SLOPE1
 from mx2prod.calibration.gain_config import GainConfig
 from mx2prod.calibration.gain_fit_kernels import N_MOMENTS, charge_moments, kept_of_tail
 from mx2prod.calibration.gain_inputs import GainInputs
@@ -104,7 +105,7 @@ def fit_spectra_of(
     n, _, mean, m2, m3, m4 = _moments(spectra, config.high_cut)
     with np.errstate(divide="ignore", invalid="ignore"):
         m2 *= n / (n - 1)
-        slope, noise = _at_pedestal(inputs, spectra)
+        noise = _noise(inputs, spectra)
         drift, steepness = _drift(accumulator, spectra), _slope_at(mean, inputs, spectra)
         spread, spread_err = accumulator.light_variance()
         above = m2 - noise**2
@@ -115,7 +116,7 @@ def fit_spectra_of(
         per_electron = np.where(enough, q_var / q_mean / ELECTRON_CHARGE_FC, np.nan)
         gain, w2 = w2_of_gain(per_electron, config)
         relative = _relative_variance(np.array([n, m2, m3, m4]), q_mean, q_var)
-        relative += _pedestal_variance(inputs, spectra, slope, q_mean, q_var)
+        relative += _pedestal_variance(inputs, spectra, noise, q_mean, q_var)
         relative += (spread_err * q_mean**2 / q_var) ** 2
         covariance = accumulator.covariance[spectra.rows] / LIGHT_UNIT / n * steepness
     return GainFit(
@@ -143,11 +144,11 @@ def _moments(spectra: Spectra, high_cut: float) -> tuple[Floats, ...]:
     return tuple(moments.T.copy())
 
 
-def _at_pedestal(inputs: GainInputs, spectra: Spectra) -> tuple[Floats, Floats]:
-    """Charge of 1 ADC, and width of the pedestal in fC, each of shape (n_channels,)."""
+def _noise(inputs: GainInputs, spectra: Spectra) -> Floats:
+    """Width of the pedestal in fC, shape (n_channels,)."""
     channel = np.arange(len(spectra.rows))
-    slope = 1 / inputs.curves[channel, spectra.gain, 1]
-    return slope, inputs.rms[channel, spectra.gain] * slope
+    slope = 1 / inputs.curves[channel, spectra.gain, SLOPE1]
+    return np.asarray(inputs.rms[channel, spectra.gain] * slope)
 
 
 def _slope_at(mean: Floats, inputs: GainInputs, spectra: Spectra) -> Floats:
@@ -194,14 +195,12 @@ def _relative_variance(moments: Floats, q_mean: Floats, q_var: Floats) -> Floats
 
 
 def _pedestal_variance(
-    inputs: GainInputs, spectra: Spectra, slope: Floats, q_mean: Floats, q_var: Floats
+    inputs: GainInputs, spectra: Spectra, noise: Floats, q_mean: Floats, q_var: Floats
 ) -> Floats:
     """Relative variance of the gain from mean and width of the pedestal."""
-    channel = np.arange(len(spectra.rows))
-    rms = inputs.rms[channel, spectra.gain] * slope
-    entries = inputs.entries[channel, spectra.gain]
-    of_mean = rms**2 / entries / q_mean**2
-    of_rms = 2 * rms**4 / entries / q_var**2
+    entries = inputs.entries[np.arange(len(spectra.rows)), spectra.gain]
+    of_mean = noise**2 / entries / q_mean**2
+    of_rms = 2 * noise**4 / entries / q_var**2
     return np.asarray(of_mean + of_rms)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numba import float64, int64, njit, types, uint32
 
+from mx2prod.calibration.light_injection_accumulator import ADC_OF_BIN
+
 MOST_STEPS = 20
 N_MOMENTS = 6
 _SERIES_STEPS = 1000
@@ -79,7 +81,7 @@ def charge_moments(
             second += weight * value * value
             third += weight * value**3
             fourth += weight * value**4
-            binning += weight * width[start + k] ** 2 * (15.0 / 12.0)
+            binning += weight * width[start + k] ** 2 * ((ADC_OF_BIN**2 - 1) / 12)
         moments[spectrum, 0] = n
         moments[spectrum, 1] = last
         moments[spectrum, 2] = mean

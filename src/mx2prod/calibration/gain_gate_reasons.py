@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from mx2prod.calibration.boards import board_names
+from mx2prod.calibration.boards import chosen_boards
 from mx2prod.calibration.config import Preproduction
 from mx2prod.calibration.gates import TRIGGER_NAMES, gate_types
 from mx2prod.calibration.light_injection_accumulator import (
     LedLevel,
     LightInjectionAccumulator,
 )
-from mx2prod.calibration.light_injection_block_kernels import TIMED_TRIPS
 from mx2prod.calibration.verdict import Reason, Verdict
+from mx2prod.core.units import US_PER_S
 from mx2prod.detector.hardware import HardwareMap
+from mx2prod.raw.columns import N_TIMED_TRIPS
 
-_HOUR_US = 3_600_000_000
+HOUR_US = 3600 * US_PER_S
 
 
 def gate_reasons(
@@ -68,7 +69,7 @@ def _times(accumulator: LightInjectionAccumulator, config: Preproduction) -> lis
     pulses = accumulator.pulses
     same = (np.diff(pulses["run"]) == 0) & (np.diff(pulses["subrun"]) == 0)
     step = np.diff(pulses["time_us"])[same]
-    odd = int(np.count_nonzero((step <= 0) | (step > config.gain_verdict.time_gap_h * _HOUR_US)))
+    odd = int(np.count_nonzero((step <= 0) | (step > config.gain_verdict.time_gap_h * HOUR_US)))
     text = "gates whose time does not increase, or comes after a long gap"
     return [Reason("time", text, Verdict.INVESTIGATE, odd)] * bool(odd)
 
@@ -80,15 +81,14 @@ def _blocks(
     boards, limit = accumulator.boards, config.gain_verdict.missed_fraction
     read = np.maximum(boards["untimed"] + boards["timed"], 1)
     other = np.minimum(boards["untimed"], boards["timed"]) / read
-    missed = boards["missed"] / np.maximum(boards["timed"] * TIMED_TRIPS, 1)
+    missed = boards["missed"] / np.maximum(boards["timed"] * N_TIMED_TRIPS, 1)
     mainly_timed = boards["timed"] > boards["untimed"]
-    names = np.array(board_names(hardware))
     reasons = []
     for code, fraction, text in (
         ("mixed_blocks", other, "boards with pulses in timed and untimed blocks; one is used"),
         ("missed_blocks", missed * mainly_timed, "boards with pulses without a timed block"),
     ):
-        places = tuple(names[fraction > limit].tolist())
+        places = chosen_boards(hardware, fraction > limit)
         if places:
             reasons.append(Reason(code, text, Verdict.INVESTIGATE, len(places), places))
     return reasons

@@ -12,27 +12,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mx2prod.calibration import outputs
 from mx2prod.calibration.accumulator_file import ACCUMULATOR_SUFFIX
 from mx2prod.calibration.gain_product import GainProduct
 from mx2prod.calibration.light_injection_accumulator import LedLevel
 from mx2prod.calibration.light_injection_file import write_light
-from mx2prod.calibration.outputs import (
-    output_members,
-    output_stem,
-    refuse_taken,
-    write_verdict,
-)
+from mx2prod.calibration.outputs import Writer, output_members, output_stem, write_outputs
 from mx2prod.constants import write_parquet, write_table
 from mx2prod.core.files import write_text
 
 SUFFIXES = {
-    "table": "_gain_table.dat", "parquet": "_gain_table.parquet",
+    name: f"_gain_table{suffix}" for name, suffix in (outputs.SUFFIXES | {"table": ".dat"}).items()
+} | {
     "problems": "_problemchannels.dat", "voltages": "_suggestedhv.txt",
-    "accumulator": f"_gain_table{ACCUMULATOR_SUFFIX}", "monitor": f"_monitor{ACCUMULATOR_SUFFIX}",
-    "verdict": "_gain_table.verdict.json",
+    "monitor": f"_monitor{ACCUMULATOR_SUFFIX}",
 }  # fmt: skip
 
 
@@ -75,40 +72,30 @@ def write_gain_product(
         If one of them exists or cannot be written; nothing is written if one exists.
     """
     stem = stem or gain_stem(product)
-    paths = {name: folder / f"{stem}{SUFFIXES[name]}" for name in _names(product)}
-    refuse_taken(paths, overwrite=overwrite)
-    if product.table is not None:
-        write_table(product.table, paths["table"], overwrite=overwrite)
-        write_parquet(product.table, paths["parquet"], overwrite=overwrite)
-        write_text(paths["problems"], product.problems, overwrite=overwrite)
-        write_text(paths["voltages"], product.voltages, overwrite=overwrite)
-    if product.accumulator is not None:
-        write_light(product.accumulator, paths["accumulator"], overwrite=overwrite)
-    for monitor in product.monitors:
-        write_light(monitor, paths["monitor"], overwrite=overwrite)
-    write_verdict(paths["verdict"], gain_record(product, paths), extra, overwrite=overwrite)
+    writers = _writers(product)
+    paths = {name: folder / f"{stem}{SUFFIXES[name]}" for name in (*writers, "verdict")}
+    write_outputs(paths, writers, gain_record(product, paths), extra, overwrite=overwrite)
     return paths
 
 
 def gain_record(product: GainProduct, paths: Mapping[str, Path]) -> dict[str, Any]:
     """Content of the verdict file: the product, names of its files, content hashes."""
-    accumulator = product.accumulator
     return {
         **product.as_dict(),
-        **output_members(
-            paths,
-            product.table,
-            accumulator.config_hash if accumulator else None,
-            accumulator.files if accumulator else (),
-        ),
+        **output_members(paths, product.table, product.accumulator),
         "constants": dict(product.constants),
     }
 
 
-def _names(product: GainProduct) -> list[str]:
-    names = []
+def _writers(product: GainProduct) -> dict[str, Writer]:
+    writers: dict[str, Writer] = {}
     if product.table is not None:
-        names += ["table", "parquet", "problems", "voltages"]
+        writers["table"] = partial(write_table, product.table)
+        writers["parquet"] = partial(write_parquet, product.table)
+        writers["problems"] = partial(write_text, text=product.problems)
+        writers["voltages"] = partial(write_text, text=product.voltages)
     if product.accumulator is not None:
-        names.append("accumulator")
-    return [*names, *(["monitor"] if product.monitors else []), "verdict"]
+        writers["accumulator"] = partial(write_light, product.accumulator)
+    for monitor in product.monitors:  # one at most
+        writers["monitor"] = partial(write_light, monitor)
+    return writers

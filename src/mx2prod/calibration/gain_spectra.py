@@ -10,6 +10,7 @@ import numpy.typing as npt
 from mx2prod.calibration.boards import ROWS_PER_BOARD
 from mx2prod.calibration.feb_curve import charge_of_adc
 from mx2prod.calibration.gain_inputs import GainInputs
+from mx2prod.calibration.histograms import bins_of_rows
 from mx2prod.calibration.light_injection_accumulator import (
     ADC_OF_BIN,
     N_KINDS,
@@ -91,11 +92,10 @@ def _with_bins(
     kind: Integers,
 ) -> Spectra:
     histograms = accumulator.histograms
-    bins = np.diff(histograms.offsets)[rows]
-    offsets = np.concatenate([[0], np.cumsum(bins)])
-    channel = np.repeat(np.arange(len(rows)), bins)
-    number = np.arange(offsets[-1]) - offsets[channel]
-    counts = histograms.counts[histograms.offsets[rows][channel] + number]
+    offsets, place = bins_of_rows(histograms.offsets, rows)
+    channel = np.repeat(np.arange(len(rows)), np.diff(offsets))
+    number = np.arange(len(place)) - offsets[channel]
+    counts = histograms.counts[place]
     adc = (histograms.first[rows][channel] + number) * ADC_OF_BIN + _HALF_BIN
     above = adc - inputs.mean[channel, gain[channel]]
     curves = inputs.curves[channel, gain[channel]]

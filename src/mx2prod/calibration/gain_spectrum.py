@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.feb_curve import SLOPE1
 from mx2prod.calibration.gain_config import GainConfig
 from mx2prod.calibration.gain_fit import GainFit
 from mx2prod.calibration.gain_inputs import GainInputs
 from mx2prod.calibration.gain_spectra import Spectra
 from mx2prod.calibration.gain_spectrum_kernels import N_RESULTS, fit_spectra
+from mx2prod.calibration.histograms import bins_of_rows
 from mx2prod.detector.response import ELECTRON_CHARGE_FC
 
 Floats = npt.NDArray[np.float64]
@@ -63,13 +65,13 @@ def fit_spectra_of_channels(
     """
     n_channels = len(spectra.rows)
     channel = np.arange(n_channels)
-    slope = inputs.curves[channel, spectra.gain, 1]
+    slope = inputs.curves[channel, spectra.gain, SLOPE1]
     kink1 = inputs.adc_at_kink1[channel, spectra.gain]
     last = spectra.offsets[1:] - 1
     highest = np.where(last >= spectra.offsets[:-1], spectra.adc[last], np.inf)
     tried = (fit.pe_mean <= config.fit_max_pe) & (highest <= kink1)
     chosen = np.flatnonzero(tried)
-    offsets, counts, adc = _chosen_bins(spectra, chosen)
+    offsets, place = bins_of_rows(spectra.offsets, chosen)
     noise = inputs.rms[chosen, spectra.gain[chosen]] ** 2 - _ROUNDING
     adc_of_electron = slope[chosen] * ELECTRON_CHARGE_FC
     results = np.zeros((len(chosen), N_RESULTS))
@@ -77,7 +79,10 @@ def fit_spectra_of_channels(
     results[:, 1] = fit.gain[chosen] * adc_of_electron
     w2 = np.maximum(fit.w2[chosen], SMALLEST_W2)
     free = 3 if config.fit_w2 else 2
-    fit_spectra(offsets, counts, adc, np.maximum(noise, _ROUNDING), w2, free, results)
+    fit_spectra(
+        offsets, spectra.counts[place], spectra.adc[place], np.maximum(noise, _ROUNDING), w2, free,
+        results,
+    )  # fmt: skip
     gain, error, light, width = np.full((4, n_channels), np.nan)
     for column, values in (
         (gain, results[:, 1] / adc_of_electron), (error, results[:, 3] / adc_of_electron),
@@ -87,13 +92,3 @@ def fit_spectra_of_channels(
     fitted = np.zeros(n_channels, np.bool_)
     fitted[chosen] = results[:, 4] == 1
     return SpectrumFit(gain, error, light, width, fitted, tried)
-
-
-def _chosen_bins(
-    spectra: Spectra, chosen: npt.NDArray[np.intp]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], Floats]:
-    """Offsets, counts and ADC of the bins of some channels."""
-    bins = np.diff(spectra.offsets)[chosen]
-    offsets = np.concatenate([[0], np.cumsum(bins)])
-    place = np.repeat(spectra.offsets[:-1][chosen] - offsets[:-1], bins) + np.arange(offsets[-1])
-    return offsets, spectra.counts[place], spectra.adc[place]

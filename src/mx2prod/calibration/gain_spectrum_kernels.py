@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numba import float64, int64, njit, types, uint32
 
+from mx2prod.calibration.light_injection_accumulator import ADC_OF_BIN
+
 MOST_STEPS = 40
 LARGEST_STEP = 0.3
 CONVERGED = 1e-3
-ADC_OF_BIN = 4.0
 MOST_PE = 60
 N_SHAPE = 4
 """Numbers of a shape: gamma shape minus 1, scale, shift, logarithm of the normalisation."""

@@ -11,15 +11,14 @@ from mx2prod.calibration.gain_config import GainConfig, GainVerdictConfig
 from mx2prod.calibration.gain_fit import GainFit
 from mx2prod.calibration.gain_inputs import GainInputs
 from mx2prod.calibration.light_injection_accumulator import LightInjectionAccumulator
-from mx2prod.calibration.verdict import StatusBit, Verdict, channel_verdicts
-from mx2prod.constants import CHANNEL_COLUMN, Table
+from mx2prod.calibration.verdict import Status, StatusBit, Verdict, channel_verdicts
+from mx2prod.constants import Table
 from mx2prod.detector.hardware import HardwareMap
 from mx2prod.detector.response import ELECTRON_CHARGE_FC
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-Status = npt.NDArray[np.int32]
 
 
 def _bad(number: int, name: str, condition: str, *, excused: bool = True) -> StatusBit:
@@ -61,6 +60,11 @@ GAIN_BITS = (
     NO_PEDESTAL, NO_FEB, KNOWN,
 )  # fmt: skip
 """Status bits of a channel."""
+
+
+def usable_gains(status: Status) -> Bools:
+    """Tell which channels are good or to investigate, shape of ``status``."""
+    return np.asarray(channel_verdicts(status, GAIN_BITS) < Verdict.BAD.rank)
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class PreviousGains:
         """
         columns = np.full((4, hardware.n_channels), np.nan)
         if table is not None:
-            channel = hardware.channel_index(table[CHANNEL_COLUMN])
+            channel = hardware.channel_index(table.channel)
             known = channel >= 0
             for place, name in enumerate(("gain", "gain_err", "pe_mean", "hv")):
                 columns[place, channel[known]] = table[name][known]
@@ -214,7 +218,7 @@ def _other_light(fit: GainFit, previous: PreviousGains, limits: GainVerdictConfi
 
 def _wide_pmts(fit: GainFit, status: Status, limits: GainVerdictConfig) -> Bools:
     """Tell which channels belong to a PMT whose gains that are not bad differ too much."""
-    usable = (channel_verdicts(status, GAIN_BITS) < Verdict.BAD.rank) & np.isfinite(fit.gain)
+    usable = usable_gains(status) & np.isfinite(fit.gain)
     shape = -1, PIXELS_PER_BOARD
     largest = np.where(usable, fit.gain, -np.inf).reshape(shape).max(axis=1)
     smallest = np.where(usable, fit.gain, np.inf).reshape(shape).min(axis=1)

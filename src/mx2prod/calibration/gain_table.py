@@ -10,21 +10,19 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.calibration.boards import board_names
+from mx2prod.calibration.boards import address_columns, board_names, channel_names
 from mx2prod.calibration.config import Preproduction
 from mx2prod.calibration.gain_config import GainConfig
 from mx2prod.calibration.gain_fit import GainFit
-from mx2prod.calibration.gain_status import GAIN_BITS, Voltages
+from mx2prod.calibration.gain_status import GAIN_BITS, Voltages, usable_gains
 from mx2prod.calibration.light_injection_accumulator import LightInjectionAccumulator
-from mx2prod.calibration.verdict import CHANNEL_VERDICTS, Verdict, bit_names, channel_verdicts
+from mx2prod.calibration.verdict import CHANNEL_VERDICTS, Status, bit_names, channel_verdicts
 from mx2prod.constants import Period, PmtGain, Table
-from mx2prod.detector.addresses import unpack_channel_ids
 from mx2prod.detector.hardware import HardwareMap
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-Status = npt.NDArray[np.int32]
 
 
 def gain_table(
@@ -64,15 +62,13 @@ def gain_table(
         return None
     rows = measured
     if config.export.missing == "nominal":
-        good = measured & (channel_verdicts(status, GAIN_BITS) < Verdict.BAD.rank)
+        good = measured & usable_gains(status)
         rows = expected
         columns = _with_nominal(columns, rows & ~measured, good if good.any() else measured)
-    address = unpack_channel_ids(hardware.channel_ids())
-    names = ("crate", "croc", "chain", "board", "pixel")
-    every = columns | {name: address[name] for name in names} | {"status": status}
+    values = {name: column[rows] for name, column in (columns | {"status": status}).items()}
     return Table.of(
         PmtGain,
-        {name: values[rows] for name, values in every.items()},
+        address_columns(hardware, np.flatnonzero(rows)) | values,
         period=_period(accumulator),
     )
 
@@ -97,12 +93,13 @@ def problem_channels(
     expected = np.repeat(config.expected_boards(hardware), PIXELS_PER_BOARD)
     ranks = channel_verdicts(status, GAIN_BITS)
     lines = ["# crate croc chain board pixel verdict status gain gain_err pe_mean bits"]
-    address = unpack_channel_ids(hardware.channel_ids())
-    for channel in np.flatnonzero(expected & (ranks > 0)).tolist():
-        place = [int(address[n][channel]) for n in ("crate", "croc", "chain", "board", "pixel")]
+    listed = expected & (ranks > 0)
+    names = channel_names(hardware, listed)
+    for channel, name in zip(np.flatnonzero(listed).tolist(), names, strict=True):
+        address = name.replace("-", " ")
         word = int(status[channel])
         values = [fit.gain[channel], fit.gain_err[channel], fit.pe_mean[channel]]
-        cells = [*place, CHANNEL_VERDICTS[ranks[channel]], word, *map(_cell, values)]
+        cells = [address, CHANNEL_VERDICTS[ranks[channel]], word, *map(_cell, values)]
         lines.append(" ".join(map(str, [*cells, ",".join(bit_names(word, GAIN_BITS))])))
     return "\n".join([*lines, ""])
 
@@ -132,7 +129,7 @@ def suggested_voltages(
         One line a PMT with a gain, below a header.
     """
     power = config.dynode_exponent * len(config.dividers)
-    usable = (channel_verdicts(status, GAIN_BITS) < Verdict.BAD.rank) & np.isfinite(fit.gain)
+    usable = usable_gains(status) & np.isfinite(fit.gain)
     by_board = usable.reshape(-1, PIXELS_PER_BOARD)
     n = by_board.sum(axis=1)
     gains = np.where(by_board, fit.gain.reshape(by_board.shape), 0).sum(axis=1) / np.maximum(n, 1)

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.calibration.boards import board_names, channel_names, inner_channels
+from mx2prod.calibration.boards import chosen_boards, inner_channels, reasons_of_bits
 from mx2prod.calibration.config import Preproduction
 from mx2prod.calibration.gain_fit import GainFit
-from mx2prod.calibration.gain_gate_reasons import gate_reasons
+from mx2prod.calibration.gain_gate_reasons import HOUR_US, gate_reasons
 from mx2prod.calibration.gain_inputs import GainInputs
 from mx2prod.calibration.gain_spectrum import SpectrumFit
-from mx2prod.calibration.gain_status import GAIN_BITS, KNOWN, PreviousGains
+from mx2prod.calibration.gain_status import GAIN_BITS, KNOWN, PreviousGains, usable_gains
 from mx2prod.calibration.gates import gate_types, gates_by_kind, types_text
 from mx2prod.calibration.light_injection_accumulator import LightInjectionAccumulator
 from mx2prod.calibration.verdict import (
     Reason,
+    Status,
     TableVerdict,
     Verdict,
     channel_verdicts,
@@ -29,12 +30,12 @@ from mx2prod.detector.hardware import HardwareMap
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
 
 Bools = npt.NDArray[np.bool_]
-Status = npt.NDArray[np.int32]
 
 TOO_FEW_TEXT = "Not enough events for a gains table"
 """As the production talk has it."""
 
-_HOUR_US = 3_600_000_000
+SPECTRUM_SIGMA = 3.0
+"""Errors of the gain by which a fitted spectrum may be off: with few pulses they are above 1 %."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def judge_gains(
         *_pedestal_age(judged, config),
         *_spectra(judged, rows, config),
         *gate_reasons(judged.accumulator, hardware, config),
-        *_bits(judged.status, rows, hardware),
+        *reasons_of_bits(judged.status, rows, hardware, GAIN_BITS),
     ]
     channels = count_verdicts(channel_verdicts(judged.status, GAIN_BITS)[rows])
     return TableVerdict.of("gain", reasons, channels, gates_by_kind(judged.accumulator.gates))
@@ -136,17 +137,17 @@ def _missing_pmts(
     status: Status, counted: npt.NDArray[np.int8], deciding: Bools, hardware: HardwareMap
 ) -> list[Reason]:
     """Boards without one usable pixel although not all of them are known to be bad."""
-    lost = (channel_verdicts(status, GAIN_BITS) == Verdict.BAD.rank) & deciding
+    lost = ~usable_gains(status) & deciding
     unknown = counted == Verdict.BAD.rank
     by_board = -1, PIXELS_PER_BOARD
     missing = lost.reshape(by_board).all(axis=1) & unknown.reshape(by_board).any(axis=1)
-    places = tuple(np.array(board_names(hardware))[missing].tolist())
+    places = chosen_boards(hardware, missing)
     text = "PMTs without a usable gain"
     return [Reason("missing_pmts", text, Verdict.INVESTIGATE, len(places), places)] * bool(places)
 
 
 def _against_previous(judged: JudgedGains, deciding: Bools, config: Preproduction) -> list[Reason]:
-    usable = channel_verdicts(judged.status, GAIN_BITS) < Verdict.BAD.rank
+    usable = usable_gains(judged.status)
     both = deciding & usable & np.isfinite(judged.previous.gain) & np.isfinite(judged.fit.gain)
     if not both.any():
         text = "no previous table to compare with"
@@ -180,7 +181,7 @@ def _pedestal_age(judged: JudgedGains, config: Preproduction) -> list[Reason]:
     if judged.inputs.end_us is None or period is None:
         text = "the pedestal table does not say when it was taken"
         return [Reason("pedestal_age", text, Verdict.INVESTIGATE)]
-    hours = (period[0] - judged.inputs.end_us) / _HOUR_US
+    hours = (period[0] - judged.inputs.end_us) / HOUR_US
     if abs(hours) <= config.gain_verdict.pedestal_age_h:
         return []
     when = "before" if hours > 0 else "after"
@@ -188,32 +189,19 @@ def _pedestal_age(judged: JudgedGains, config: Preproduction) -> list[Reason]:
     return [Reason("pedestal_age", text, Verdict.INVESTIGATE)]
 
 
-_SIGMA = 3.0
-"""Errors of the gain by which a fitted spectrum may be off: with few pulses they are above 1 %."""
-
-
 def _spectra(judged: JudgedGains, rows: Bools, config: Preproduction) -> list[Reason]:
     if judged.spectrum is None:
         return []
-    usable = channel_verdicts(judged.status, GAIN_BITS) < Verdict.BAD.rank
-    tried = rows & usable & judged.spectrum.tried
+    tried = rows & usable_gains(judged.status) & judged.spectrum.tried
     n = int(np.count_nonzero(tried))
     if not n:
         return []
     gain = judged.fit.gain[tried]
     off = np.abs(judged.spectrum.gain[tried] / gain - 1)
-    allowed = np.maximum(config.gain.fit_tolerance, _SIGMA * judged.fit.gain_err[tried] / gain)
+    allowed = np.maximum(
+        config.gain.fit_tolerance, SPECTRUM_SIGMA * judged.fit.gain_err[tried] / gain
+    )
     agree = float(np.mean(off < allowed))
     good = agree >= config.gain.fit_fraction
     text = f"{agree:.1%} of {n} fitted spectra agree with the gain"
     return [Reason("spectra", text, Verdict.GOOD if good else Verdict.INVESTIGATE, n)]
-
-
-def _bits(status: Status, rows: Bools, hardware: HardwareMap) -> list[Reason]:
-    """One reason a bit, which informs; the fractions decide."""
-    reasons = []
-    for bit in GAIN_BITS:
-        places = channel_names(hardware, rows & ((status & bit.mask) != 0))
-        if places:
-            reasons.append(Reason(bit.name, bit.condition, Verdict.GOOD, len(places), places))
-    return reasons

@@ -1,4 +1,4 @@
-"""What gates tell: which are used, how they are counted and named, FPGA registers."""
+"""What gates tell: which are used, how they are counted and named, boards, FPGA registers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.raw.columns import GateFlag
+from mx2prod.detector.hardware import HardwareMap, board_columns
+from mx2prod.detector.trip import N_TRIP_CHANNELS, N_TRIPS
+from mx2prod.raw.columns import FebFlag, GateChunk, GateFlag
 from mx2prod.raw.registers import REGISTERS
 
 GATES_NOT_USED = GateFlag.DAMAGED | GateFlag.WRAPPED | GateFlag.DUPLICATE | GateFlag.ASIDE
 """Gates that are skipped as a whole; an incomplete gate loses only the boards concerned."""
+
+NO_BOARD = FebFlag.ABSENT | FebFlag.NO_ANSWER
+"""Boards of which a gate has nothing."""
 
 PEDESTAL, LIGHT_INJECTION, CHARGE_INJECTION = 1, 2, 4
 BEAM_TRIGGERS = (16, 32, 64)
@@ -62,8 +67,40 @@ def count_values(word: str, values: npt.NDArray[np.integer], counts: Counter[str
 
 def count_boards(febs: npt.NDArray[np.void], counts: Counter[str]) -> None:
     """Count boards by address ``crate-croc-chain-board``."""
-    columns = [febs[name].tolist() for name in ("crate", "croc", "chain", "board")]
+    columns = [column.tolist() for column in board_columns(febs)]
     counts.update("-".join(map(str, address)) for address in zip(*columns, strict=True))
+
+
+def mapped_boards(
+    febs: npt.NDArray[np.void],
+    used: npt.NDArray[np.bool_],
+    hardware: HardwareMap,
+    unmapped: Counter[str],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Boards of the gates in use that the hardware map has; count the others by address.
+
+    Parameters
+    ----------
+    febs : ndarray of FEB_DTYPE, shape (n_febs,)
+    used : ndarray of bool, shape (n_gates,)
+    hardware : HardwareMap
+    unmapped : Counter
+
+    Returns
+    -------
+    rows, boards : ndarray of int64, shape (n,)
+        Rows of ``febs``, and the dense board number of each.
+    """
+    of_used = used[febs["gate"]]
+    index = hardware.feb_index(febs)
+    count_boards(febs[of_used & (index < 0)], unmapped)
+    rows = np.flatnonzero(of_used & (index >= 0))
+    return rows, index[rows]
+
+
+def adc_words(chunk: GateChunk) -> npt.NDArray[np.uint16]:
+    """Words of the ADC frames of a chunk, shape (n_adc, 216)."""
+    return chunk.adc.reshape(len(chunk.adc), N_TRIPS * N_TRIP_CHANNELS)
 
 
 def register_values(registers: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.int64]:
@@ -80,6 +117,33 @@ def register_values(registers: npt.NDArray[np.uint8], name: str) -> npt.NDArray[
     for number in range(field.n_bytes):
         value |= registers[:, field.first + number].astype(np.int64) << (8 * number)
     return (value >> field.low_bit) & field.maximum
+
+
+def add_readings(
+    boards: npt.NDArray[np.void],
+    index: npt.NDArray[np.int64],
+    readings: Mapping[str, npt.NDArray[np.int64]],
+) -> None:
+    """Add readings of boards to their counters: ``<name>_sum``, ``_min``, ``_max`` if there.
+
+    Parameters
+    ----------
+    boards : ndarray of integer columns, shape (n_febs,)
+        Counters.
+    index : ndarray of int64, shape (n,)
+        Dense board number of each reading.
+    readings : mapping of str to ndarray of int64, shape (n,)
+        By name.
+    """
+    for name, values in readings.items():
+        for suffix, add in (("sum", np.add), ("min", np.minimum), ("max", np.maximum)):
+            if f"{name}_{suffix}" in (boards.dtype.names or ()):
+                add.at(boards[f"{name}_{suffix}"], index, values)
+
+
+def trigger_name(trigger_type: int) -> str:
+    """Name of a trigger type, for example ``NuMI``; its number if the DAQ writes no such type."""
+    return TRIGGER_NAMES.get(trigger_type, f"type {trigger_type}")
 
 
 def gate_types(gates: Mapping[str, int]) -> dict[int, int]:
@@ -100,8 +164,6 @@ def gates_by_kind(gates: Mapping[str, int]) -> dict[str, int]:
 def types_text(types: Mapping[int, int]) -> str:
     """Say gates by trigger type, for example ``7,200 NuMI gates``."""
     parts = [
-        f"{count:,} {TRIGGER_NAMES.get(kind, f'type {kind}')} gates"
-        for kind, count in sorted(types.items())
-        if count
+        f"{count:,} {trigger_name(kind)} gates" for kind, count in sorted(types.items()) if count
     ]
     return ", ".join(parts) or "no gates"

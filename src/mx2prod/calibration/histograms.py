@@ -13,6 +13,7 @@ from mx2prod.calibration.pedestal_kernels import add_rows, copy_ranges, occupied
 from mx2prod.core.errors import UsageError
 
 Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 MOST_READINGS = int(np.iinfo(np.uint32).max)
 
 
@@ -48,7 +49,7 @@ class Histograms:
         """
         start, width = np.zeros((2, len(dense)), np.int64)
         occupied_ranges(dense, start, width)
-        offsets = _offsets(width)
+        offsets = offsets_of(width)
         counts = np.zeros(offsets[-1], np.uint32)
         copy_ranges(dense, start, offsets, counts)
         first = np.where(width > 0, base + start, 0).astype(np.int32)
@@ -88,7 +89,7 @@ class Histograms:
         first, width = np.zeros((2, n_rows), np.int64)
         first[filled] = bins[(ends - n_bins)[filled]]
         width[filled] = bins[ends[filled] - 1] + 1 - first[filled]
-        offsets = _offsets(width)
+        offsets = offsets_of(width)
         dense = np.zeros(offsets[-1], np.uint32)
         dense[(offsets[:-1] - first)[rows] + bins] = counts
         return cls(first.astype(np.int32), offsets, dense)
@@ -129,7 +130,7 @@ def add_histograms(parts: Sequence[Histograms]) -> Histograms:
     """
     require_countable(sum(part.entries() for part in parts))
     first, last = _union(parts)
-    offsets = _offsets(last - first)
+    offsets = offsets_of(last - first)
     counts = np.zeros(offsets[-1], np.uint32)
     for part in parts:
         add_rows(part.first, part.offsets, part.counts, first, offsets, counts)
@@ -152,12 +153,52 @@ def replace_rows(histograms: Histograms, rows: Rows, others: Histograms) -> Hist
     width = np.diff(histograms.offsets)
     counts = histograms.counts[np.repeat(kept, width)]
     rest = Histograms(
-        np.where(kept, histograms.first, 0).astype(np.int32), _offsets(width * kept), counts
+        np.where(kept, histograms.first, 0).astype(np.int32), offsets_of(width * kept), counts
     )
     first, width = np.zeros((2, len(histograms)), np.int64)
     first[rows], width[rows] = others.first, np.diff(others.offsets)
-    spread = Histograms(first.astype(np.int32), _offsets(width), others.counts)
+    spread = Histograms(first.astype(np.int32), offsets_of(width), others.counts)
     return add_histograms([rest, spread])
+
+
+def bins_of_rows(offsets: Rows, rows: Rows) -> tuple[Rows, Rows]:
+    """Take the bins of some rows.
+
+    Parameters
+    ----------
+    offsets : ndarray of int64, shape (n_rows + 1,)
+        Of all rows.
+    rows : ndarray of int64, shape (n,)
+
+    Returns
+    -------
+    offsets : ndarray of int64, shape (n + 1,)
+        Of the rows taken.
+    places : ndarray of int64, shape (n_bins,)
+        Place of each of their bins among all.
+    """
+    width = np.diff(offsets)[rows]
+    own = offsets_of(width)
+    return own, np.repeat(offsets[rows] - own[:-1], width) + np.arange(own[-1])
+
+
+def mean_and_variance(n: Rows, total: Rows, squares: Rows) -> tuple[Floats, Floats]:
+    """Mean and variance (n - 1) from exact sums.
+
+    Parameters
+    ----------
+    n, total, squares : ndarray of int64, of one shape
+        Number of values, their sum, sum of their squares.
+
+    Returns
+    -------
+    mean, variance : ndarray of float64
+        NaN where not defined.
+    """
+    mean, variance = np.full((2, *n.shape), np.nan)
+    np.divide(total, n, out=mean, where=n > 0)
+    np.divide(squares - total * mean, n - 1, out=variance, where=n > 1)
+    return mean, variance
 
 
 def require_countable(readings: npt.ArrayLike) -> None:
@@ -190,7 +231,8 @@ def _union(parts: Sequence[Histograms]) -> tuple[npt.NDArray[np.int32], npt.NDAr
     return first, last
 
 
-def _offsets(width: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def offsets_of(width: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Offsets of rows that have so many bins, shape (n_rows + 1,)."""
     offsets = np.zeros(len(width) + 1, np.int64)
     np.cumsum(width, out=offsets[1:])
     return offsets

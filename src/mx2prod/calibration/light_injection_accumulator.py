@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,15 @@ import numpy.typing as npt
 
 from mx2prod.calibration.gain_config import LightInjectionConfig
 from mx2prod.calibration.histograms import Histograms, add_histograms
-from mx2prod.calibration.light_injection_kernels import LIGHT_UNIT
-from mx2prod.calibration.merging import add_boards, add_counts, join_files, require_alike
-from mx2prod.calibration.sources import NEVER, SourceFile, join_sources, time_range_us
-from mx2prod.core.canonical import sha256_of
+from mx2prod.calibration.light_injection_kernels import BINS_SHIFT, LIGHT_UNIT
+from mx2prod.calibration.merging import (
+    Mergeable,
+    add_boards,
+    add_counts,
+    join_files,
+    require_alike,
+)
+from mx2prod.calibration.sources import SourceFile, join_sources
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -27,7 +31,7 @@ Floats = npt.NDArray[np.float64]
 N_KINDS = 2
 """Kinds of ADC block: untimed (boards without a fired discriminator) and timed."""
 
-ADC_OF_BIN = 4
+ADC_OF_BIN = 1 << BINS_SHIFT
 """Width of a histogram bin, ADC."""
 
 
@@ -83,7 +87,7 @@ LIGHT_BOARD_DTYPE = np.dtype([(name, "<i8") for name in COUNTERS + EXTREMES])
 
 
 @dataclass(frozen=True)
-class LightInjectionAccumulator:
+class LightInjectionAccumulator(Mergeable):
     """Histograms, exact sums, light of each pulse and counters of one LED level.
 
     A unit is a board in one kind of block, ``kind * n_febs + board``; rows are
@@ -135,11 +139,6 @@ class LightInjectionAccumulator:
     unmapped: dict[str, int]
     files: tuple[SourceFile, ...] = ()
 
-    @cached_property
-    def config_hash(self) -> str:
-        """Sha256 of :attr:`merge_key`."""
-        return sha256_of(self.merge_key)
-
     @property
     def merge_key(self) -> dict[str, Any]:
         """Configuration, hardware map and level; accumulators that differ in it do not merge."""
@@ -183,18 +182,6 @@ class LightInjectionAccumulator:
         by_slices = np.sqrt(scatter) / pairs.sum() if len(n) > 1 else 0.0
         return variance, max(float(by_slices), abs(variance) * float(np.sqrt(2 / n.sum())))
 
-    def time_range_us(self) -> tuple[int, int] | None:
-        """Time of the first and last pulse, microseconds since 1970; None without one."""
-        return time_range_us(self.sources)
-
-
-def empty_light_boards(n_febs: int) -> npt.NDArray[np.void]:
-    """Counters of boards that have seen nothing."""
-    boards = np.zeros(n_febs, LIGHT_BOARD_DTYPE)
-    boards["hv_min"] = NEVER
-    boards["hv_max"] = -1
-    return boards
-
 
 def merge_light(parts: Sequence[LightInjectionAccumulator]) -> LightInjectionAccumulator:
     """Merge accumulators; the answer does not depend on order or grouping.
@@ -212,7 +199,7 @@ def merge_light(parts: Sequence[LightInjectionAccumulator]) -> LightInjectionAcc
         If a range of gates of a subrun is in two of them, there is none, or a row gets more
         readings than can be counted.
     """
-    require_alike("light-injection accumulators", [part.merge_key for part in parts])
+    require_alike("light-injection accumulators", parts)
     first = parts[0]
     slices, place = _joined_slices(parts)
     counts = np.zeros((len(slices), *first.counts.shape[1:]), np.int64)

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numba import boolean, int64, njit, types, uint8, uint32
 
-NOT_FIRED = 16
-N_TRIPS = 6
-TIMED_TRIPS = 4
+from mx2prod.raw.columns import N_TIMED_TRIPS, N_TRIPS, NOT_FIRED
+
 FIRST_TICK = -64
 LAST_TICK = 66_000
 NO_TICK = -(2**31)
@@ -179,8 +178,8 @@ def choose_frames(
             kind[number] = NOT_TAKEN
             continue
         kind[number] = TIMED
-        most = np.zeros(TIMED_TRIPS, np.int64)
-        chosen = np.full(TIMED_TRIPS, -1, np.int64)
+        most = np.zeros(N_TIMED_TRIPS, np.int64)
+        chosen = np.full(N_TIMED_TRIPS, -1, np.int64)
         for record in range(first_record[feb], first_record[feb] + n_records[feb]):
             fired = _fired_near(
                 timestamp[record], gate_timestamp[feb], delay[record], quarter[record],
@@ -191,7 +190,7 @@ def choose_frames(
                 chosen[trip[record]] = record_number[record]
         for t in range(N_TRIPS):
             hit = n
-            if t < TIMED_TRIPS:
+            if t < N_TIMED_TRIPS:
                 if chosen[t] < 0:
                     continue
                 hit = chosen[t] + (n - n_hits[feb, t] if pair_at_end else 0)

@@ -11,28 +11,31 @@ import numpy.typing as npt
 from mx2prod.calibration.gain_config import LightInjectionConfig
 from mx2prod.calibration.gain_inputs import GainInputs
 from mx2prod.calibration.gates import (
-    count_boards,
+    NO_BOARD,
+    adc_words,
+    add_readings,
     count_values,
+    mapped_boards,
     register_values,
     select_gates,
 )
 from mx2prod.calibration.light_injection_accumulator import (
+    LIGHT_BOARD_DTYPE,
     PULSE_DTYPE,
     LedLevel,
     LightInjectionAccumulator,
-    empty_light_boards,
     merge_light,
 )
 from mx2prod.calibration.light_injection_block_kernels import (
     NO_TICK,
     NOT_TAKEN,
     TIMED,
-    TIMED_TRIPS,
     UNTIMED,
     choose_frames,
     most_frequent_ticks,
 )
 from mx2prod.calibration.light_injection_slice import Frames, LevelFilling
+from mx2prod.calibration.merging import empty_boards
 from mx2prod.calibration.sources import (
     NEVER,
     SOURCE_DTYPE,
@@ -41,13 +44,14 @@ from mx2prod.calibration.sources import (
     with_gates,
 )
 from mx2prod.detector.hardware import HardwareMap
-from mx2prod.raw.columns import FEB_EXCLUDED, FebFlag, GateChunk
+from mx2prod.detector.trip import N_TRIPS
+from mx2prod.raw.columns import FEB_EXCLUDED, N_TIMED_TRIPS, GateChunk
 
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
-_NO_BOARD = FebFlag.ABSENT | FebFlag.NO_ANSWER
 _SLOW_REGISTERS = {"temperature": "temperature", "hv": "hv_actual", "hv_target": "hv_target"}
+"""FPGA registers by the name of their counters."""
 
 
 def accumulate_light(
@@ -162,7 +166,7 @@ class LightInjectionFilling:
         self._levels[level] = LevelFilling(
             self._pedestal, self._largest, config.slice_gates, config.light_cut
         )
-        self._boards[level] = empty_light_boards(self._hardware.n_febs)
+        self._boards[level] = empty_boards(self._hardware.n_febs, LIGHT_BOARD_DTYPE)
         self._unmapped[level] = Counter()
 
     def _select_gates(self, gates: npt.NDArray[np.void]) -> Booleans:
@@ -173,35 +177,30 @@ class LightInjectionFilling:
     def _add_level(self, level: int, chunk: GateChunk, used: Booleans) -> None:
         if level not in self._levels:
             self._start(level)
-        of_used = used[chunk.febs["gate"]]
-        index = self._hardware.feb_index(chunk.febs)
-        count_boards(chunk.febs[of_used & (index < 0)], self._unmapped[level])
-        rows = np.flatnonzero(of_used & (index >= 0))
-        good = (chunk.febs["flags"][rows] & FEB_EXCLUDED.value) == 0
-        self._count(level, "gates", index[rows])
-        absent = (chunk.febs["flags"][rows] & _NO_BOARD.value) != 0
-        self._count(level, "absent", index[rows[absent]])
-        self._count(level, "errors", index[rows[~good & ~absent]])
-        rows = rows[good]
-        self._note_slow_readings(level, chunk.registers[rows], index[rows])
+        rows, index = mapped_boards(chunk.febs, used, self._hardware, self._unmapped[level])
+        flags = chunk.febs["flags"][rows]
+        good = (flags & FEB_EXCLUDED.value) == 0
+        absent = (flags & NO_BOARD.value) != 0
+        self._count(level, "gates", index)
+        self._count(level, "absent", index[absent])
+        self._count(level, "errors", index[~good & ~absent])
+        rows, index = rows[good], index[good]
+        self._note_slow_readings(level, chunk.registers[rows], index)
         kind, frames = self._choose(chunk, rows)
-        self._count(level, "untimed", index[rows[kind == UNTIMED]])
-        timed = kind != UNTIMED
-        self._count(level, "timed", index[rows[timed]])
-        missed = (frames[:, :TIMED_TRIPS] < 0).sum(axis=1) * (kind == TIMED)
-        self._boards[level]["missed"] += np.bincount(
-            np.repeat(index[rows], missed), minlength=self._hardware.n_febs
-        )
+        self._count(level, "untimed", index[kind == UNTIMED])
+        self._count(level, "timed", index[kind != UNTIMED])
+        missed = (frames[:, :N_TIMED_TRIPS] < 0).sum(axis=1) * (kind == TIMED)
+        self._count(level, "missed", np.repeat(index, missed))
         taken = kind != NOT_TAKEN
         number = np.cumsum(used) - 1
         self._levels[level].add(
             _pulses(chunk.gates[used]),
             Frames(
-                (kind * self._hardware.n_febs + index[rows])[taken],
+                (kind * self._hardware.n_febs + index)[taken],
                 frames[taken],
                 number[chunk.febs["gate"][rows[taken]]],
             ),
-            chunk.adc.reshape(len(chunk.adc), -1),
+            adc_words(chunk),
         )
 
     def _count(self, level: int, name: str, index: Integers) -> None:
@@ -211,14 +210,11 @@ class LightInjectionFilling:
         self, level: int, registers: npt.NDArray[np.uint8], index: Integers
     ) -> None:
         """Add temperature and high voltage, in counts of their FPGA registers."""
-        boards = self._boards[level]
         self._count(level, "slow_readings", index)
-        for name, register in _SLOW_REGISTERS.items():
-            sums = np.bincount(index, register_values(registers, register), len(boards))
-            boards[f"{name}_sum"] += sums.astype(np.int64)
-        actual = register_values(registers, "hv_actual")
-        np.minimum.at(boards["hv_min"], index, actual)
-        np.maximum.at(boards["hv_max"], index, actual)
+        readings = {
+            name: register_values(registers, register) for name, register in _SLOW_REGISTERS.items()
+        }
+        add_readings(self._boards[level], index, readings)
         self._count(level, "hv_off", index[register_values(registers, "hv_enabled") == 0])
 
     def _choose(self, chunk: GateChunk, rows: Integers) -> tuple[Integers, Integers]:
@@ -238,7 +234,7 @@ class LightInjectionFilling:
         first, n_records = columns["first_record"], columns["n_records"]
         most_frequent_ticks(columns["gate"], first, n_records, rows, stamp, *hits, ticks)
         kind = np.zeros(len(rows), np.int64)
-        frames = np.zeros((len(rows), 6), np.int64)
+        frames = np.zeros((len(rows), N_TRIPS), np.int64)
         choose_frames(
             rows, columns["gate"], first, n_records, columns["first_adc"], columns["n_timed"],
             np.ascontiguousarray(febs["n_hits"]), stamp, np.ascontiguousarray(records["trip"]),

@@ -23,6 +23,8 @@ SMALLEST_SIGNAL = 0.5
 """Mean above pedestal, in rms, that a pixel needs to count for the light: about 0.3 PE."""
 
 BINS_SHIFT = 2
+"""A histogram bin is 2 to this power ADC wide."""
+
 _PENDING = uint16[:, :, ::1]
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.calibration.boards import ROWS_PER_BOARD
-from mx2prod.calibration.histograms import Histograms, add_histograms
+from mx2prod.calibration.boards import ROWS_PER_BOARD, TRIP_OF_PLACE, WORD_OF_PLACE
+from mx2prod.calibration.histograms import Histograms, add_histograms, offsets_of
 from mx2prod.calibration.light_injection_accumulator import (
     N_KINDS,
     PULSE_DTYPE,
@@ -26,15 +26,12 @@ from mx2prod.calibration.light_injection_kernels import (
     sum_slice,
 )
 from mx2prod.calibration.peirce_kernels import MAD_TO_SIGMA
-from mx2prod.detector.trip import CHANNEL_OF_PIXEL, N_TRIP_CHANNELS, TRIP_OF_PIXEL
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 
 MOST_STEPS = 20
-_TRIP_OF_WORD = TRIP_OF_PIXEL.astype(np.int64).T.ravel()
-_WORD = _TRIP_OF_WORD * N_TRIP_CHANNELS + CHANNEL_OF_PIXEL.astype(np.int64).T.ravel()
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ class LevelFilling:
             place = frames.pulses[chosen] - begin + len(self._waiting)
             store_readings(
                 adc, np.ascontiguousarray(frames.frames[chosen]), frames.units[chosen], place,
-                _WORD, _TRIP_OF_WORD, self._pending, self._n_pending, self._pulse_of,
+                WORD_OF_PLACE, TRIP_OF_PLACE, self._pending, self._n_pending, self._pulse_of,
             )  # fmt: skip
             self._waiting = np.concatenate([self._waiting, pulses[begin:end]])
 
@@ -170,7 +167,7 @@ class LevelFilling:
         first, width = np.zeros(n_rows, np.int32), np.zeros(n_rows, np.int64)
         waiting: tuple[Any, ...] = self._pending, self._n_pending, self._pulse_of, kept
         sum_slice(*waiting, other_light, counts, sums, self.covariance, first, width)
-        offsets = np.concatenate([[0], np.cumsum(width)])
+        offsets = offsets_of(width)
         bins = np.zeros(offsets[-1], np.uint32)
         fill_slice(*waiting, first, offsets, bins)
         self.histograms = add_histograms([self.histograms, Histograms(first, offsets, bins)])

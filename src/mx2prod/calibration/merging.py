@@ -2,28 +2,59 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.calibration.sources import SourceFile
+from mx2prod.calibration.sources import NEVER, SourceFile, Sources, time_range_us
+from mx2prod.core.canonical import sha256_of
 from mx2prod.core.errors import ConfigError, UsageError
 
 _SHOWN_OF_HASH = 12
 
 
-def require_alike(what: str, keys: Sequence[Mapping[str, Any]]) -> None:
+class Mergeable(ABC):
+    """An accumulator; those of a kind with equal :attr:`merge_key` merge.
+
+    Attributes
+    ----------
+    sources : ndarray of SOURCE_DTYPE
+        What has been read, see :mod:`~mx2prod.calibration.sources`.
+    files : tuple of SourceFile
+        Raw files, in order of their names.
+    """
+
+    sources: Sources
+    files: tuple[SourceFile, ...]
+
+    @property
+    @abstractmethod
+    def merge_key(self) -> dict[str, Any]:
+        """All that must be equal."""
+
+    @cached_property
+    def config_hash(self) -> str:
+        """Sha256 of :attr:`merge_key`."""
+        return sha256_of(self.merge_key)
+
+    def time_range_us(self) -> tuple[int, int] | None:
+        """Time of the first and last selected gate, microseconds since 1970; None without one."""
+        return time_range_us(self.sources)
+
+
+def require_alike(what: str, parts: Sequence[Mergeable]) -> None:
     """Refuse to merge accumulators that differ in settings, hardware map, level or kind.
 
     Parameters
     ----------
     what : str
         What the error calls them.
-    keys : sequence of mapping
-        ``merge_key`` of each accumulator.
+    parts : sequence of Mergeable
 
     Raises
     ------
@@ -32,10 +63,10 @@ def require_alike(what: str, keys: Sequence[Mapping[str, Any]]) -> None:
     ConfigError
         If they differ, with what differs.
     """
-    if not keys:
+    if not parts:
         raise UsageError(f"no {what} to merge", next_step="name at least one file")
-    for key in keys[1:]:
-        differences = differences_of(keys[0], key)
+    for part in parts[1:]:
+        differences = differences_of(parts[0].merge_key, part.merge_key)
         if differences:
             raise ConfigError(
                 f"{what} do not merge: {', '.join(differences)}",
@@ -64,6 +95,24 @@ def add_counts(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for part in parts:
         total.update(part)
     return dict(sorted(total.items()))
+
+
+def empty_boards(n_febs: int, dtype: np.dtype[np.void]) -> npt.NDArray[np.void]:
+    """Counters of boards that have seen nothing, shape (n_febs,).
+
+    Parameters
+    ----------
+    n_febs : int
+    dtype : dtype
+        Integer columns.
+    """
+    boards = np.zeros(n_febs, dtype)
+    for name in dtype.names or ():
+        if name.endswith("_min"):
+            boards[name] = NEVER
+        elif name.endswith("_max"):
+            boards[name] = -1
+    return boards
 
 
 def add_boards(parts: Sequence[npt.NDArray[np.void]]) -> npt.NDArray[np.void]:

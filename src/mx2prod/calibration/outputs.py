@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mx2prod.calibration.accumulator_file import ACCUMULATOR_SUFFIX
-from mx2prod.calibration.sources import SourceFile
+from mx2prod.calibration.merging import Mergeable
 from mx2prod.calibration.verdict import TableVerdict
 from mx2prod.constants import Table, content_sha256
 from mx2prod.core.files import refuse_existing, write_text
 from mx2prod.core.ids import RunSubrun
 
 RAW_SUFFIX = "_RawData.dat"
+SUFFIXES = {
+    "parquet": ".parquet", "accumulator": ACCUMULATOR_SUFFIX, "verdict": ".verdict.json",
+}  # fmt: skip
+"""Ends of the names of what every product may have."""
+
+Writer = Callable[..., None]
+"""Writes one output; called with its path and ``overwrite=``."""
+
 _INPUT_SUFFIXES = (
     RAW_SUFFIX, ".dat", *(f"_{kind}_table{ACCUMULATOR_SUFFIX}" for kind in
     ("pedestal", "gain", "feb")), ACCUMULATOR_SUFFIX,
@@ -69,25 +77,50 @@ def product_members(
 
 
 def output_members(
-    paths: Mapping[str, Path],
-    table: Table | None,
-    config_hash: str | None,
-    files: Iterable[SourceFile],
+    paths: Mapping[str, Path], table: Table | None, accumulator: Mergeable | None
 ) -> dict[str, Any]:
     """Members of the verdict file: names of the files beside it, content hash, raw files."""
     return {
         "table": paths["table"].name if "table" in paths else None,
         "accumulator": paths["accumulator"].name if "accumulator" in paths else None,
         "content_sha256": None if table is None else content_sha256(table),
-        "config_hash": config_hash,
-        "inputs": [list(file) for file in files],
+        "config_hash": None if accumulator is None else accumulator.config_hash,
+        "inputs": [] if accumulator is None else [list(file) for file in accumulator.files],
     }
 
 
-def refuse_taken(paths: Mapping[str, Path], *, overwrite: bool) -> None:
-    """Raise OutputError if one of the outputs exists and may not be replaced."""
+def write_outputs(
+    paths: Mapping[str, Path],
+    writers: Mapping[str, Writer],
+    record: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
+    *,
+    overwrite: bool,
+) -> None:
+    """Write the outputs of a product in order, each whole or not at all, the verdict last.
+
+    Parameters
+    ----------
+    paths : mapping of str to Path
+        Of the outputs and of the ``verdict``.
+    writers : mapping of str to Writer
+        By name of the output.
+    record : mapping
+        Content of the verdict file.
+    extra : mapping, optional
+        See :func:`write_verdict`.
+    overwrite : bool
+
+    Raises
+    ------
+    OutputError
+        If one of them exists or cannot be written; nothing is written if one exists.
+    """
     for path in paths.values():
         refuse_existing(path, overwrite=overwrite)
+    for name, write in writers.items():
+        write(paths[name], overwrite=overwrite)
+    write_verdict(paths["verdict"], record, extra, overwrite=overwrite)
 
 
 def write_verdict(

@@ -7,18 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.calibration.histograms import Histograms, add_histograms, require_countable
-from mx2prod.calibration.merging import add_boards, add_counts, join_files, require_alike
+from mx2prod.calibration.histograms import (
+    Histograms,
+    add_histograms,
+    mean_and_variance,
+    require_countable,
+)
+from mx2prod.calibration.merging import (
+    Mergeable,
+    add_boards,
+    add_counts,
+    join_files,
+    require_alike,
+)
 from mx2prod.calibration.pedestal_config import PedestalConfig
 from mx2prod.calibration.pedestal_slices import SubrunSlices, merge_slices
-from mx2prod.calibration.sources import NEVER, SourceFile, join_sources, time_range_us
-from mx2prod.core.canonical import sha256_of
+from mx2prod.calibration.sources import SourceFile, join_sources
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -43,7 +52,7 @@ BOARD_DTYPE = np.dtype([(name, "<i8") for name in COUNTERS + EXTREMES])
 
 
 @dataclass(frozen=True)
-class PedestalAccumulator:
+class PedestalAccumulator(Mergeable):
     """Histograms, exact sums and counters of pedestal readings.
 
     Attributes
@@ -87,11 +96,6 @@ class PedestalAccumulator:
     slices: tuple[SubrunSlices, ...]
     files: tuple[SourceFile, ...]
 
-    @cached_property
-    def config_hash(self) -> str:
-        """Sha256 of :attr:`merge_key`."""
-        return sha256_of(self.merge_key)
-
     @property
     def merge_key(self) -> dict[str, Any]:
         """Configuration and hardware map; accumulators that differ in it do not merge."""
@@ -107,23 +111,9 @@ class PedestalAccumulator:
 
         From the exact sums, so that they do not depend on the windows; NaN where not defined.
         """
-        n = self.entries().astype(np.float64)
-        mean, variance = np.full((2, len(n)), np.nan)
-        np.divide(self.sums[:, 0], n, out=mean, where=n > 0)
-        np.divide(self.sums[:, 1] - self.sums[:, 0] * mean, n - 1, out=variance, where=n > 1)
+        n = self.entries()
+        mean, variance = mean_and_variance(n, self.sums[:, 0], self.sums[:, 1])
         return mean, np.sqrt(np.maximum(variance, 0))
-
-    def time_range_us(self) -> tuple[int, int] | None:
-        """Time of the first and last selected gate, microseconds since 1970; None without one."""
-        return time_range_us(self.sources)
-
-
-def empty_boards(n_febs: int) -> npt.NDArray[np.void]:
-    """Counters of boards that have seen nothing."""
-    boards = np.zeros(n_febs, BOARD_DTYPE)
-    for name in EXTREMES:
-        boards[name] = NEVER if name.endswith("min") else -1
-    return boards
 
 
 def merge(parts: Sequence[PedestalAccumulator]) -> PedestalAccumulator:
@@ -144,7 +134,7 @@ def merge(parts: Sequence[PedestalAccumulator]) -> PedestalAccumulator:
         If a range of gates of a subrun is in two of them, there is none, or a row gets more
         readings than can be counted.
     """
-    require_alike("pedestal accumulators", [part.merge_key for part in parts])
+    require_alike("pedestal accumulators", parts)
     outside = sum((part.outside for part in parts[1:]), start=parts[0].outside.astype(np.int64))
     require_countable(outside)
     return PedestalAccumulator(

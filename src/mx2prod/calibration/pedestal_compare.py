@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mx2prod.calibration.boards import board_names, require_schema
+from mx2prod.calibration.feb_curve import channel_values
 from mx2prod.calibration.pedestal_config import PedestalVerdictConfig
 from mx2prod.calibration.pedestal_fit import N_GAINS, PedestalFit
 from mx2prod.constants.keys import Key
 from mx2prod.constants.table import Table
-from mx2prod.constants.tables import GAINS, Pedestal, PedestalCompanion
+from mx2prod.constants.tables import Pedestal, PedestalCompanion
 from mx2prod.core.errors import UsageError
 from mx2prod.core.suggest import nearest
 from mx2prod.detector.hardware import HardwareMap
@@ -122,11 +123,11 @@ def compare(
     none = np.full((fit.n_channels, N_GAINS), np.nan)
     if previous is None:
         return Comparison("", none, none, none, none[:, Gain.HIGH], reset=tuple(sorted(swaps)))
-    before = _dense(previous.table, "{}_mean", hardware)
-    width = _dense(previous.table, "{}_rms", hardware)
-    error = _previous_errors(previous, width, hardware)
-    for values in (before, width, error):
-        values[reset] = np.nan
+    values = channel_values(previous.table, hardware, ("mean", "rms", "entries"))
+    before, width, entries = np.moveaxis(values, 2, 0)
+    error = _previous_errors(previous, width, entries, hardware)
+    for compared in (before, width, error):
+        compared[reset] = np.nan
     ratio = np.full_like(width, np.nan)
     np.divide(fit.moments.rms, width, out=ratio, where=width > 0)
     channel = previous.table.channel
@@ -198,22 +199,14 @@ def _patterns(mean: Floats, usable: Bools) -> Floats:
     return patterns
 
 
-def _dense(table: Table, name: str, hardware: HardwareMap) -> Floats:
-    """Columns of the three gains in the order of the hardware map; NaN where there is no row."""
-    dense = np.full((hardware.n_channels, N_GAINS), np.nan)
-    index = hardware.channel_index(table.channel)
-    for gain, (prefix, _) in enumerate(GAINS):
-        dense[index[index >= 0], gain] = table[name.format(prefix)][index >= 0]
-    return dense
-
-
-def _previous_errors(previous: PreviousPedestals, width: Floats, hardware: HardwareMap) -> Floats:
-    entries = _dense(previous.table, "{}_entries", hardware)
+def _previous_errors(
+    previous: PreviousPedestals, width: Floats, entries: Floats, hardware: HardwareMap
+) -> Floats:
     error = np.full_like(width, np.nan)
     np.divide(width, np.sqrt(entries), out=error, where=entries > 0)
     if previous.companion is None:
         return error
-    given = _dense(previous.companion, "{}_mean_err", hardware)
+    given = channel_values(previous.companion, hardware, ("mean_err",))[..., 0]
     return np.where(np.isfinite(given), given, error)
 
 

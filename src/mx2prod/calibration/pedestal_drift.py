@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.histograms import mean_and_variance
 from mx2prod.calibration.pedestal_slices import SLICE_SUMS, SubrunSlices
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
 
@@ -83,12 +84,9 @@ def drift_slices(
     first = np.minimum.reduceat(times[:, 0], starts)
     last = np.maximum.reduceat(times[:, 1], starts)
     frames = sums[:, :, 0]
-    n = frames.astype(np.float64)
-    mean, variance = np.full((2, *n.shape), np.nan)
-    np.divide(sums[:, :, 1], n, out=mean, where=n > 0)
-    np.divide(sums[:, :, 2] - sums[:, :, 1] * mean, n - 1, out=variance, where=n > 1)
-    error = np.full(n.shape, np.nan)
-    np.divide(np.sqrt(np.maximum(variance, 0)), np.sqrt(n), out=error, where=n > 1)
+    mean, variance = mean_and_variance(frames, sums[:, :, 1], sums[:, :, 2])
+    error = np.full(frames.shape, np.nan)
+    np.divide(np.sqrt(np.maximum(variance, 0)), np.sqrt(frames), out=error, where=frames > 1)
     return DriftSlices(
         np.column_stack([first, last]), frames, mean / PIXELS_PER_BOARD, error / PIXELS_PER_BOARD
     )

@@ -9,13 +9,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.calibration.boards import ROWS_PER_BOARD
-from mx2prod.calibration.gates import BEAM_TRIGGERS, count_boards, register_values, select_gates
+from mx2prod.calibration.boards import ROWS_PER_BOARD, WORD_OF_PLACE
+from mx2prod.calibration.gates import (
+    BEAM_TRIGGERS,
+    NO_BOARD,
+    adc_words,
+    add_readings,
+    mapped_boards,
+    register_values,
+    select_gates,
+)
 from mx2prod.calibration.histograms import Histograms
-from mx2prod.calibration.pedestal_accumulator import PedestalAccumulator, empty_boards
+from mx2prod.calibration.merging import empty_boards
+from mx2prod.calibration.pedestal_accumulator import BOARD_DTYPE, PedestalAccumulator
 from mx2prod.calibration.pedestal_config import PedestalConfig
 from mx2prod.calibration.pedestal_kernels import NO_WINDOW, fill_histograms, flush_histograms
-from mx2prod.calibration.pedestal_monitors import WORD_OF_PLACE, Monitors
+from mx2prod.calibration.pedestal_monitors import Monitors
 from mx2prod.calibration.sources import SOURCE_DTYPE, SourceFile, with_gates
 from mx2prod.detector.hardware import HardwareMap
 from mx2prod.detector.trip import N_TRIP_CHANNELS, N_TRIPS
@@ -24,8 +33,9 @@ from mx2prod.raw.columns import FEB_EXCLUDED, FebFlag, GateChunk
 WAITING_FRAMES = 256
 """Frames of a board that are histogrammed at a time, while its histograms are in the cache."""
 
-_NO_BOARD = FebFlag.ABSENT | FebFlag.NO_ANSWER
 _SLOW_REGISTERS = {"temperature": "temperature", "hv": "hv_actual"}
+"""FPGA registers by the name of their counters."""
+
 Integers = npt.NDArray[np.int64]
 
 
@@ -89,7 +99,7 @@ class PedestalFilling:
         self._dense = np.zeros((n_rows, config.window_bins), np.uint32)
         self._sums = np.zeros((n_rows, 2), np.int64)
         self._outside = np.zeros((n_rows, 2), np.uint32)
-        self._boards = empty_boards(hardware.n_febs)
+        self._boards = empty_boards(hardware.n_febs, BOARD_DTYPE)
         self._source = np.zeros(0, SOURCE_DTYPE)
         self._gates: Counter[str] = Counter()
         self._unmapped: Counter[str] = Counter()
@@ -104,11 +114,7 @@ class PedestalFilling:
         """
         used = self._select_gates(chunk.gates)
         self._source = with_gates(self._source, chunk.gates, used)
-        of_used = used[chunk.febs["gate"]]
-        index = self._hardware.feb_index(chunk.febs)
-        count_boards(chunk.febs[of_used & (index < 0)], self._unmapped)
-        rows = np.flatnonzero(of_used & (index >= 0))
-        index = index[rows]
+        rows, index = mapped_boards(chunk.febs, used, self._hardware, self._unmapped)
         good = self._count_boards(chunk, rows, index)
         self._take_frames(chunk, rows[good], index[good])
 
@@ -154,7 +160,7 @@ class PedestalFilling:
     ) -> npt.NDArray[np.bool_]:
         """Count gates and losses of each board; True where the board is not excluded."""
         flags = chunk.febs["flags"][rows]
-        absent = (flags & _NO_BOARD.value) != 0
+        absent = (flags & NO_BOARD.value) != 0
         good = (flags & FEB_EXCLUDED.value) == 0
         for name, chosen in (
             ("gates", np.ones(len(rows), np.bool_)),
@@ -166,21 +172,13 @@ class PedestalFilling:
             ("slow_readings", good),
         ):
             self._boards[name] += np.bincount(index[chosen], minlength=len(self._boards))
-        self._note_slow_readings(chunk.registers[rows[good]], index[good])
-        firmware = chunk.febs["firmware"][rows[good]].astype(np.int64)
-        self._note_extremes("firmware", firmware, index[good])
+        registers = chunk.registers[rows[good]]
+        readings = {
+            name: register_values(registers, register) for name, register in _SLOW_REGISTERS.items()
+        }
+        readings["firmware"] = chunk.febs["firmware"][rows[good]].astype(np.int64)
+        add_readings(self._boards, index[good], readings)
         return np.asarray(good, np.bool_)
-
-    def _note_slow_readings(self, registers: npt.NDArray[np.uint8], index: Integers) -> None:
-        """Add temperature and high voltage, in counts of their FPGA registers."""
-        for name, register in _SLOW_REGISTERS.items():
-            values = register_values(registers, register)
-            np.add.at(self._boards[f"{name}_sum"], index, values)
-            self._note_extremes(name, values, index)
-
-    def _note_extremes(self, name: str, values: Integers, index: Integers) -> None:
-        np.minimum.at(self._boards[f"{name}_min"], index, values)
-        np.maximum.at(self._boards[f"{name}_max"], index, values)
 
     def _take_frames(self, chunk: GateChunk, rows: Integers, index: Integers) -> None:
         dense_number = np.full(len(chunk.febs), -1, np.int64)
@@ -200,8 +198,7 @@ class PedestalFilling:
     ) -> None:
         """Take the readings of chosen ADC frames, and what the monitors want of the chunk."""
         self._boards["frames"] += np.bincount(boards, minlength=len(self._boards))
-        adc = chunk.adc.reshape(len(chunk.adc), -1)
-        fill_histograms(adc, frames, boards, *self._arrays())
+        fill_histograms(adc_words(chunk), frames, boards, *self._arrays())
         self._monitors.add_frames(chunk, frames, boards)
         self._monitors.add_blocks(chunk, board_of_feb)
 

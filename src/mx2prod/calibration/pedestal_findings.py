@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mx2prod.calibration.gates import TRIGGER_NAMES, gate_types, types_text
+from mx2prod.calibration.gates import TRIGGER_NAMES, gate_types, trigger_name, types_text
 from mx2prod.calibration.input_files import FileFacts, integrity_reasons, stream_reasons
 from mx2prod.calibration.pedestal_accumulator import PedestalAccumulator
 from mx2prod.calibration.pedestal_config import PedestalVerdictConfig
@@ -34,8 +34,7 @@ def _number_of_gates(
     wanted = accumulator.config.trigger_type
     if not types.get(wanted, 0):
         others = types_text({kind: count for kind, count in types.items() if kind != wanted})
-        name = TRIGGER_NAMES.get(wanted, f"type {wanted}")
-        text = f"0 {name} gates, {others}: wrong stream?"
+        text = f"0 {trigger_name(wanted)} gates, {others}: wrong stream?"
         yield Reason("wrong_stream", text, Verdict.TOO_FEW, 0)
     elif used < config.too_few_gates:
         text = (

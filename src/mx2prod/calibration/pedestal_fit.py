@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.histograms import mean_and_variance
 from mx2prod.calibration.pedestal_accumulator import PedestalAccumulator
 from mx2prod.calibration.pedestal_drift import DriftSlices, board_totals, drift_slices
 from mx2prod.calibration.pedestal_fit_kernels import fit_cores, robust_widths, same_bits
@@ -138,9 +139,6 @@ def _coherent_rms(accumulator: PedestalAccumulator) -> Floats:
     totals = board_totals(accumulator.slices, n_febs)
     rms = accumulator.plain_moments()[1].reshape(n_febs, PIXELS_PER_BOARD, N_GAINS)
     pixels = np.mean(rms[:, :, Gain.HIGH] ** 2, axis=1) / PIXELS_PER_BOARD
-    n = totals[:, 0].astype(np.float64)
-    variance = np.full(n_febs, np.nan)
-    mean_total = np.divide(totals[:, 1], n, out=np.zeros(n_febs), where=n > 0)
-    np.divide(totals[:, 2] - totals[:, 1] * mean_total, n - 1, out=variance, where=n > 1)
+    _, variance = mean_and_variance(*totals.T)
     coherent: Floats = np.sqrt(np.maximum(variance / PIXELS_PER_BOARD**2 - pixels, 0))
     return coherent

@@ -8,17 +8,15 @@ from typing import Any
 import numpy as np
 from numba import float64, int32, int64, njit, types, uint32
 
-MAD_TO_SIGMA = 1.4826
+from mx2prod.calibration.peirce_kernels import MAD_TO_SIGMA
+from mx2prod.constants.tables import ADC_MAX
+
 CORE_SIGMAS = 2.0
 FEWEST_CORE_BINS = 4
 MOST_STEPS = 40
 _HALVINGS = 40
 _ROOT_2 = math.sqrt(2.0)
 _ROOT_2PI = math.sqrt(2.0 * math.pi)
-
-
-ALL_BITS = 0xFFF
-"""Of a 12-bit ADC value."""
 
 
 @njit(nogil=True)
@@ -103,13 +101,13 @@ def same_bits(first: Any, offsets: Any, counts: Any, bits: Any) -> None:
         Filled with masks; 0 without readings.
     """
     for row in range(first.size):
-        always, ever = ALL_BITS, 0
+        always, ever = ADC_MAX, 0
         for k in range(offsets[row], offsets[row + 1]):
             if counts[k] > 0:
                 value = int64(first[row]) + k - offsets[row]
                 always &= value
                 ever |= value
-        bits[row] = ALL_BITS & ~(always ^ ever) if offsets[row + 1] > offsets[row] else 0
+        bits[row] = ADC_MAX & ~(always ^ ever) if offsets[row + 1] > offsets[row] else 0
 
 
 @njit(nogil=True)

@@ -8,18 +8,19 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.boards import WORD_OF_PLACE
+from mx2prod.calibration.gates import adc_words
 from mx2prod.calibration.histograms import Histograms, replace_rows
 from mx2prod.calibration.pedestal_accumulator import PedestalAccumulator
 from mx2prod.calibration.pedestal_config import PedestalConfig
 from mx2prod.calibration.pedestal_filling import PedestalFilling
 from mx2prod.calibration.pedestal_monitor_kernels import fill_full_range
-from mx2prod.calibration.pedestal_monitors import WORD_OF_PLACE
-from mx2prod.detector.electronics import Electronics
+from mx2prod.constants.tables import ADC_MAX
 from mx2prod.detector.hardware import HardwareMap
 from mx2prod.raw.columns import GateChunk
 
 Integers = npt.NDArray[np.int64]
-ADC_BINS = Electronics().adc_max + 1
+ADC_BINS = ADC_MAX + 1
 ROWS_AT_A_TIME = 8192
 """Rows of a pass: 134 MB of bins."""
 
@@ -79,5 +80,6 @@ class _FullRangeFilling(PedestalFilling):
     def _store(
         self, chunk: GateChunk, frames: Integers, boards: Integers, board_of_feb: Integers
     ) -> None:
-        adc = chunk.adc.reshape(len(chunk.adc), -1)
-        fill_full_range(adc, frames, boards, WORD_OF_PLACE, self._place_of_row, self._full)
+        fill_full_range(
+            adc_words(chunk), frames, boards, WORD_OF_PLACE, self._place_of_row, self._full
+        )

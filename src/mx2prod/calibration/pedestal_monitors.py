@@ -8,27 +8,19 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.boards import WORD_OF_PLACE
+from mx2prod.calibration.gates import adc_words
 from mx2prod.calibration.pedestal_config import PedestalConfig
 from mx2prod.calibration.pedestal_monitor_kernels import add_block_differences, add_board_totals
 from mx2prod.calibration.pedestal_slices import SLICE_SUMS, SubrunSlices, join_slices
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
-from mx2prod.detector.trip import (
-    CHANNEL_OF_PIXEL,
-    N_TRIP_CHANNELS,
-    N_TRIPS,
-    PIXELS_PER_TRIP,
-    TRIP_OF_PIXEL,
-    Gain,
-)
+from mx2prod.detector.trip import PIXELS_PER_TRIP, Gain
 from mx2prod.raw.columns import GateChunk
 
 Integers = npt.NDArray[np.int64]
 
 N_BLOCKS = 6
 """Hit blocks that are told apart; the last one holds all later blocks too."""
-
-WORD_OF_PLACE = (TRIP_OF_PIXEL.astype(np.int64) * N_TRIP_CHANNELS + CHANNEL_OF_PIXEL).T.ravel()
-"""Word of an ADC frame by pixel and gain, gain fastest; shape (192,)."""
 
 _HIGH_GAIN_WORDS = np.sort(WORD_OF_PLACE.reshape(PIXELS_PER_BOARD, len(Gain))[:, Gain.HIGH])[
     ::PIXELS_PER_TRIP
@@ -80,7 +72,7 @@ class Monitors:
         place_of_gate[used] = np.searchsorted(distinct, numbers)
         sums = np.zeros((len(distinct), self._n_febs, SLICE_SUMS), np.int64)
         places = place_of_gate[gate_of_frame]
-        add_board_totals(_words(chunk), frames, boards, places, _HIGH_GAIN_WORDS, sums)
+        add_board_totals(adc_words(chunk), frames, boards, places, _HIGH_GAIN_WORDS, sums)
         gates = chunk.gates[used]
         self._keep(
             SubrunSlices(
@@ -111,7 +103,7 @@ class Monitors:
         untimed = np.flatnonzero(~is_timed)
         untimed_of_feb[owner[untimed]] = untimed
         add_block_differences(
-            _words(chunk), timed, untimed_of_feb[owner[timed]], board_of_feb[owner[timed]],
+            adc_words(chunk), timed, untimed_of_feb[owner[timed]], board_of_feb[owner[timed]],
             np.minimum(hit[timed], N_BLOCKS - 1).astype(np.int64), WORD_OF_PLACE,
             self._config.block_reach, self.blocks,
         )  # fmt: skip
@@ -120,10 +112,6 @@ class Monitors:
         self._slices.append(slices)
         if len(self._slices) > _WAITING_SLICES:
             self._slices = [join_slices(self._slices)]
-
-
-def _words(chunk: GateChunk) -> npt.NDArray[np.uint16]:
-    return chunk.adc.reshape(len(chunk.adc), N_TRIPS * N_TRIP_CHANNELS)
 
 
 def _times(times: Integers, places: Integers, n_slices: int) -> Integers:

@@ -10,15 +10,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mx2prod.calibration.outputs import (
-    output_members,
-    output_stem,
-    refuse_taken,
-    write_verdict,
-)
+from mx2prod.calibration import outputs
+from mx2prod.calibration.outputs import Writer, output_members, output_stem, write_outputs
 from mx2prod.calibration.pedestal_file import write_accumulator
 from mx2prod.calibration.pedestal_product import PedestalProduct
 from mx2prod.constants.arrow import from_arrow, to_arrow, write_parquet
@@ -30,10 +27,7 @@ from mx2prod.constants.text import write_table
 from mx2prod.core.errors import TableError
 from mx2prod.core.files import atomic_path, require_regular_file
 
-SUFFIXES = {
-    "table": ".dat", "parquet": ".parquet", "nominal": ".nominal.parquet",
-    "accumulator": ".acc.parquet", "verdict": ".verdict.json",
-}  # fmt: skip
+SUFFIXES = outputs.SUFFIXES | {"table": ".dat", "nominal": ".nominal.parquet"}
 _COMPANION_PREFIX = b"companion."
 
 
@@ -69,33 +63,18 @@ def write_products(
         If one of them exists or cannot be written; nothing is written if one exists.
     """
     stem = f"{stem or output_stem(product.files, product.identity)}_pedestal_table"
-    paths = {name: folder / f"{stem}{SUFFIXES[name]}" for name in _names(product)}
-    refuse_taken(paths, overwrite=overwrite)
-    if product.tables is not None:
-        write_table(product.tables.pedestals, paths["table"], overwrite=overwrite)
-        write_with_companion(
-            product.tables.pedestals, product.tables.companion, paths["parquet"],
-            overwrite=overwrite,
-        )  # fmt: skip
-        if product.tables.nominal is not None:
-            write_parquet(product.tables.nominal, paths["nominal"], overwrite=overwrite)
-    if product.accumulator is not None:
-        write_accumulator(product.accumulator, paths["accumulator"], overwrite=overwrite)
-    write_verdict(paths["verdict"], verdict_record(product, paths), extra, overwrite=overwrite)
+    writers = _writers(product)
+    paths = {name: folder / f"{stem}{SUFFIXES[name]}" for name in (*writers, "verdict")}
+    write_outputs(paths, writers, verdict_record(product, paths), extra, overwrite=overwrite)
     return paths
 
 
 def verdict_record(product: PedestalProduct, paths: Mapping[str, Path]) -> dict[str, Any]:
     """Content of the verdict file: the product, names of its files, content hashes."""
-    tables, accumulator = product.tables, product.accumulator
+    tables = product.tables
     return {
         **product.as_dict(),
-        **output_members(
-            paths,
-            tables.pedestals if tables else None,
-            accumulator.config_hash if accumulator else None,
-            accumulator.files if accumulator else (),
-        ),
+        **output_members(paths, tables.pedestals if tables else None, product.accumulator),
         "companion_sha256": content_sha256(tables.companion) if tables else None,
     }
 
@@ -167,10 +146,14 @@ def read_with_companion(path: Path, *, maps: DetectorMaps | None = None) -> tupl
     return pedestals, companion
 
 
-def _names(product: PedestalProduct) -> list[str]:
-    names = []
+def _writers(product: PedestalProduct) -> dict[str, Writer]:
+    writers: dict[str, Writer] = {}
     if product.tables is not None:
-        names += ["table", "parquet", *(["nominal"] if product.tables.nominal else [])]
+        pedestals, companion = product.tables.pedestals, product.tables.companion
+        writers["table"] = partial(write_table, pedestals)
+        writers["parquet"] = partial(write_with_companion, pedestals, companion)
+        if product.tables.nominal is not None:
+            writers["nominal"] = partial(write_parquet, product.tables.nominal)
     if product.accumulator is not None:
-        names.append("accumulator")
-    return [*names, "verdict"]
+        writers["accumulator"] = partial(write_accumulator, product.accumulator)
+    return writers

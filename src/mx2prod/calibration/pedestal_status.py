@@ -14,16 +14,18 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.boards import median_of_boards
 from mx2prod.calibration.pedestal_compare import Comparison
 from mx2prod.calibration.pedestal_config import PedestalVerdictConfig
 from mx2prod.calibration.pedestal_fit import PedestalFit
 from mx2prod.calibration.verdict import STRONG_SHIFT, Status, StatusBit, Verdict
+from mx2prod.detector.electronics import Electronics
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
 from mx2prod.detector.trip import Gain
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
-ADC_BITS = 12
+ADC_BITS = Electronics().adc_bits
 BIT_PERIOD_IN_RMS = 1.5
 """Largest half period of a bit, in rms, that is looked at for a bit that never changes."""
 _BAD, _LOOK = Verdict.BAD, Verdict.INVESTIGATE
@@ -156,7 +158,7 @@ def _bits_of_widths(
     limits = np.full(rms.shape[1], config.noisy_rms_other)
     limits[Gain.HIGH] = config.noisy_rms
     high = rms[:, Gain.HIGH]
-    of_board = _median_of_boards(high, fit.readings[:, Gain.HIGH] > 0)
+    of_board = median_of_boards(high, fit.readings[:, Gain.HIGH] > 0, np.inf)
     wide = (high > config.wide_rms) | (high > config.wide_of_median * of_board)
     return [
         (PedestalBit.STUCK, _any_gain(stuck)),
@@ -169,15 +171,6 @@ def _bits_of_widths(
 def _any_gain(found: Bools) -> Bools:
     any_gain: Bools = np.logical_or.reduce(found, axis=1)
     return any_gain
-
-
-def _median_of_boards(values: npt.NDArray[np.float64], filled: Bools) -> npt.NDArray[np.float64]:
-    """Median of the 64 pixels of each board, for each pixel; infinite without any."""
-    boards = np.where(filled, values, np.nan).reshape(-1, PIXELS_PER_BOARD)
-    medians = np.full(len(boards), np.inf)
-    some = np.isfinite(boards).any(axis=1)
-    medians[some] = np.nanmedian(boards[some], axis=1)
-    return np.repeat(medians, PIXELS_PER_BOARD)
 
 
 def _bits_of_shape(

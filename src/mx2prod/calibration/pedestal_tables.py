@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.boards import address_columns, median_of_boards
 from mx2prod.calibration.pedestal_accumulator import PedestalAccumulator
 from mx2prod.calibration.pedestal_compare import Comparison
 from mx2prod.calibration.pedestal_fit import PedestalFit
@@ -93,7 +94,7 @@ def pedestal_tables(
         _fill(columns, companion, filled, measured)
         rows = np.flatnonzero(wanted)
         nominal = _nominal_table(np.flatnonzero(filled), maps)
-    address = _address(rows, maps)
+    address = address_columns(maps.hardware, rows)
     source = Source("pedestal fit")
     return PedestalTables(
         Table.of(Pedestal, address | _of_rows(columns, rows), period=period, maps=maps,
@@ -155,35 +156,21 @@ def _fill(columns: Columns, companion: Columns, filled: Bools, measured: Bools) 
     """Put medians into rows without measurement; their error is the width of the pedestal."""
     for prefix, _ in GAINS:
         for name in (f"{prefix}_mean", f"{prefix}_rms"):
-            columns[name][filled] = _medians(columns[name], measured)[filled]
+            values = np.asarray(columns[name], np.float64)
+            middle = float(np.nanmedian(values[measured]))
+            columns[name][filled] = median_of_boards(values, measured, middle)[filled]
         columns[f"{prefix}_entries"][filled] = 0.0
         for name in (f"{prefix}_mean_err", f"{prefix}_rms_err"):
             companion[name][filled] = columns[f"{prefix}_rms"][filled]
     companion["rejected_fraction"][filled] = 0.0
 
 
-def _medians(values: npt.NDArray[np.generic], measured: Bools) -> Floats:
-    """Median of the measured pixels of each board, or of all, for each channel."""
-    known = np.where(measured, values, np.nan).reshape(-1, PIXELS_PER_BOARD)
-    medians = np.full(len(known), np.nanmedian(known))
-    some = np.isfinite(known).any(axis=1)
-    medians[some] = np.nanmedian(known[some], axis=1)
-    return np.repeat(medians, PIXELS_PER_BOARD)
-
-
 def _nominal_table(channels: npt.NDArray[np.int64], maps: DetectorMaps) -> Table:
-    columns = _address(channels, maps) | {
+    columns = address_columns(maps.hardware, channels) | {
         "flags": np.full(len(channels), BAD_PEDESTAL, np.int32),
         "reason": np.full(len(channels), "no pedestal data: median of the board", object),
     }
     return Table.of(BadChannel, columns, maps=maps, source=Source("pedestal fit"))
-
-
-def _address(channels: npt.NDArray[np.int64], maps: DetectorMaps) -> Columns:
-    boards = maps.hardware.boards[channels // PIXELS_PER_BOARD]
-    names = maps.hardware.boards.dtype.names or ()
-    columns: Columns = {name: boards[name].astype(np.int32) for name in names}
-    return columns | {"pixel": (channels % PIXELS_PER_BOARD).astype(np.int32)}
 
 
 def _of_rows(columns: Columns, rows: npt.NDArray[np.int64]) -> Columns:

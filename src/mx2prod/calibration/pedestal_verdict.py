@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.calibration.boards import board_names, channel_names
+from mx2prod.calibration.boards import board_names, channel_names, chosen_boards
 from mx2prod.calibration.gates import gates_by_kind
 from mx2prod.calibration.input_files import FileFacts
 from mx2prod.calibration.pedestal_accumulator import PedestalAccumulator
@@ -88,8 +88,7 @@ class PedestalEvidence:
 
     def board_names(self, chosen: Bools) -> tuple[str, ...]:
         """Addresses of chosen boards, shape of ``chosen`` (n_febs,)."""
-        names = board_names(self.hardware)
-        return tuple(names[board] for board in np.flatnonzero(chosen).tolist())
+        return chosen_boards(self.hardware, chosen)
 
 
 def pedestal_verdict(evidence: PedestalEvidence, config: PedestalVerdictConfig) -> TableVerdict:

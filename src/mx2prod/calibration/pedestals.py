@@ -35,7 +35,8 @@ from mx2prod.constants.table import Table
 from mx2prod.detector.load import Detector, load_detector
 from mx2prod.raw.reader import RawFile
 
-_Accumulated = tuple[PedestalAccumulator, FileFacts]
+_Accumulated = tuple[PedestalAccumulator, FileFacts] | PedestalProduct
+"""An accumulator with what is known of its file, or what is unreadable."""
 
 
 def calibrate_pedestals(
@@ -95,12 +96,12 @@ def _single(
 ) -> Iterator[PedestalProduct]:
     """Yield the products of files one by one, so that only one is in memory."""
     for path in files:
-        found = False
-        for accumulator, facts in _accumulators(path, calibration, checksums):
-            found = True
+        for item in _accumulators(path, calibration, checksums):
+            if isinstance(item, PedestalProduct):
+                yield item
+                continue
+            accumulator, facts = item
             yield calibration.product(accumulator, [path], facts)
-        if not found:
-            yield _unreadable(path)
 
 
 def _merged(
@@ -111,13 +112,15 @@ def _merged(
     used: dict[Path, None] = {}
     facts: list[FileFacts] = []
     for path in files:
-        for accumulator, own in _accumulators(path, calibration, checksums):
+        for item in _accumulators(path, calibration, checksums):
+            if isinstance(item, PedestalProduct):
+                yield item
+                continue
+            accumulator, own = item
             with naming(path):
                 total = accumulator if total is None else merge_accumulators([total, accumulator])
             facts.append(own)
             used[path] = None
-        if path not in used:
-            yield _unreadable(path)
     if total is not None:
         yield calibration.product(total, list(used), FileFacts.joined(facts))
 
@@ -125,7 +128,7 @@ def _merged(
 def _accumulators(
     path: Path, calibration: PedestalCalibration, checksums: Mapping[str, str]
 ) -> Iterator[_Accumulated]:
-    """Yield an accumulator for each run and subrun of a file that has a gate to use."""
+    """Yield an accumulator for each run and subrun of a file that has a gate to use, if any."""
     config, hardware = calibration.settings.pedestal, calibration.detector.hardware
     if is_accumulator(path):
         stored = read_accumulator(path)
@@ -135,7 +138,10 @@ def _accumulators(
     source = source_of(path, checksums)
     with raw.open(path) as file:
         facts = FileFacts.of(file)
-        for runs in runs_by_subrun(file.scan()).values():
+        subruns = runs_by_subrun(file.scan())
+        if not subruns:
+            yield PedestalProduct((path,), TableVerdict.of("pedestal", [unreadable(facts)]))
+        for runs in subruns.values():
             parts = [_accumulate_run(file, run, source, calibration) for run in runs]
             yield (parts[0] if len(parts) == 1 else merge_accumulators(parts)), facts
 
@@ -147,9 +153,3 @@ def _accumulate_run(
     hardware = calibration.detector.hardware
     first = accumulate(read(), hardware, calibration.settings.pedestal, [source])
     return read_rows_again(read, hardware, first)
-
-
-def _unreadable(path: Path) -> PedestalProduct:
-    with raw.open(path) as file:
-        reason = unreadable(FileFacts.of(file))
-    return PedestalProduct((path,), TableVerdict.of("pedestal", [reason]))

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mx2prod.cli.frame import Frame, pass_frame, print_table
-from mx2prod.cli.signing import dry_run_option, key_option, reason_option, signing_key
+from mx2prod.cli.frame import FAILED, Frame, pass_frame, print_table
+from mx2prod.cli.signing import (
+    dry_run_option,
+    key_option,
+    override_option,
+    reason_option,
+    reject_options,
+    sign_options,
+    signing_key,
+)
 from mx2prod.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +24,6 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-NOT_APPROVED = 1
 
 
 @click.group("approval")
@@ -97,18 +104,15 @@ def show(
     else:
         page = approval_page(approval, kind)
         frame.emit({**approval.as_dict(), "page": page}, lambda: click.echo(page, nl=False))
-    return NOT_APPROVED if require and approval.state is not State.APPROVED else 0
+    return FAILED if require and approval.state is not State.APPROVED else 0
 
 
 @command.command()
 @click.argument("subject")
-@click.option("--digest", default="", help="What you looked at; refused if it has changed since.")
-@click.option("--role", default="", help="Role to sign in (default: one that is missing).")
-@click.option("--meeting", default="", help="Meeting where it was shown.")
-@click.option("--link", default="", help="Page or slides.")
+@sign_options
 @click.option("--attach", "files", multiple=True, type=_FILE, help="Plot or document; its sha256.")
 @click.option("--days", type=click.IntRange(1, 366), help="Shorter validity than the policy's.")
-@click.option("--override", is_flag=True, help="Approve although it was rejected (two conveners).")
+@override_option
 @click.option("--reason", default="", help="Remark; needed with --override.")
 @key_option
 @dry_run_option
@@ -150,8 +154,7 @@ def sign(
 
 @command.command()
 @click.argument("subject")
-@click.option("--digest", default="", help="What you looked at; refused if it has changed since.")
-@click.option("--role", default="", help="Role to sign in.")
+@reject_options
 @reason_option
 @key_option
 @dry_run_option
@@ -184,7 +187,6 @@ def reject(
 @pass_frame
 def list_approvals(frame: Frame, state: str | None, kind: str) -> None:
     """List the approvals of this workspace."""
-    from mx2prod.journal import SUBJECT_TYPES
     from mx2prod.journal.statements import split_object
     from mx2prod.journal.trust import all_approvals
 
@@ -193,8 +195,7 @@ def list_approvals(frame: Frame, state: str | None, kind: str) -> None:
     found = [
         approval
         for approval in all_approvals(frame.workspace)
-        if state in (None, approval.state.value)
-        and approval.request.subject.type in ({kind} if kind else SUBJECT_TYPES)
+        if state in (None, approval.state.value) and kind in ("", approval.request.subject.type)
     ]
     rows = [
         [
@@ -232,13 +233,10 @@ def _digest_of(digest: str | None, file: Path | None) -> str:
 
 
 def _sha256(file: Path) -> str:
-    import hashlib
-
-    from mx2prod.core.files import require_regular_file
+    from mx2prod.core.files import require_regular_file, sha256_of_file
 
     require_regular_file(file)
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return sha256_of_file(file)
 
 
 def _attachment(file: Path) -> Attachment:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mx2prod.cli.frame import Frame, pass_frame, print_table
+from mx2prod.cli.frame import Frame, options, pass_frame, print_table
 from mx2prod.core.errors import InputFileError, UsageError
 
 if TYPE_CHECKING:
@@ -31,23 +31,19 @@ def command() -> None:
     """
 
 
-def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Arguments and options of all kinds of tables."""
-    decorators = (
-        click.argument("files", nargs=-1, type=_FILE, metavar="[FILE]..."),
-        click.option("-o", "--out", required=True, type=_FOLDER, help="Folder of the outputs."),
-        click.option(
-            "--settings", "settings_file", type=_FILE,
-            help="Thresholds, preproduction.yaml; what deviates from the defaults is recorded.",
-        ),
-        click.option("--no-plots", is_flag=True, help="Write no page of each table."),
-        click.option("--overwrite", is_flag=True, help="Make tables again that are complete."),
-        click.option("--label", default="", help="Said at the top of every page."),
-        click.option("--dry-run", is_flag=True, help="Say what would be made, write nothing."),
-    )  # fmt: skip
-    for decorator in reversed(decorators):
-        function = decorator(function)
-    return function
+_shared = options(
+    click.argument("files", nargs=-1, type=_FILE, metavar="[FILE]..."),
+    click.option("-o", "--out", required=True, type=_FOLDER, help="Folder of the outputs."),
+    click.option(
+        "--settings", "settings_file", type=_FILE,
+        help="Thresholds, preproduction.yaml; what deviates from the defaults is recorded.",
+    ),
+    click.option("--no-plots", is_flag=True, help="Write no page of each table."),
+    click.option("--overwrite", is_flag=True, help="Make tables again that are complete."),
+    click.option("--label", default="", help="Said at the top of every page."),
+    click.option("--dry-run", is_flag=True, help="Say what would be made, write nothing."),
+)  # fmt: skip
+"""Arguments and options of all kinds of tables."""
 
 
 @command.command("pedestals")
@@ -212,9 +208,9 @@ def _calibrate(
     if dry_run:
         _say_plan(frame, files, out, maker)
         return
-    options = Options(Joining(merge, merge_until), not no_plots, overwrite, label)
+    how = Options(Joining(merge, merge_until), not no_plots, overwrite, label)
     with frame.progress() as bar:
-        report = calibrate(maker, files, out, options=options, progress=_progress(bar))
+        report = calibrate(maker, files, out, options=how, progress=_progress(bar))
     frame.emit([table.as_dict() for table in report.tables], lambda: _show(report))
     for notice in report.notices:
         frame.say(notice)
@@ -255,7 +251,7 @@ def _show(report: CalibrationReport) -> None:
         ("table", "verdict", "good", "investigate", "bad", "gates used", "kept"),
         [
             [
-                Path(str(table.paths["verdict"])).name.removesuffix(".verdict.json"),
+                table.paths["verdict"].name.removesuffix(".verdict.json"),
                 str(table.verdict),
                 *(
                     table.content["channels"].get(word, 0)
@@ -270,7 +266,7 @@ def _show(report: CalibrationReport) -> None:
     )
     for table in report.tables:
         if str(table.verdict) != "good":
-            click.echo(f"{Path(str(table.paths['verdict'])).name}:")
+            click.echo(f"{table.paths['verdict'].name}:")
             reasons = [r for r in table.content["reasons"] if r["verdict"] != "good"]
             for reason in reasons[:_SHOWN]:
                 places = ", ".join(reason["places"][:_SHOWN])

@@ -9,15 +9,23 @@ import click
 
 from mx2prod.cli.conditions_frame import (
     FILE,
-    FINDINGS,
     db_option,
     gtag_document,
     person_of,
+    require_reason,
     roles_of,
     store_of,
 )
-from mx2prod.cli.frame import Frame, pass_frame, print_table
-from mx2prod.cli.signing import dry_run_option, key_option, reason_option, signing_key
+from mx2prod.cli.frame import FINDINGS, Frame, pass_frame, print_table
+from mx2prod.cli.signing import (
+    dry_run_option,
+    key_option,
+    override_option,
+    reason_option,
+    reject_options,
+    sign_options,
+    signing_key,
+)
 from mx2prod.core.errors import ConfigError, InputFileError, UsageError
 
 if TYPE_CHECKING:
@@ -75,11 +83,8 @@ def freeze(frame: Frame, gtag: str, *, reason: str, dry_run: bool) -> None:
 @click.argument("gtag")
 @click.option("--request", "asking", is_flag=True, help="Ask for the approval; do not sign.")
 @click.option("--emergency", is_flag=True, help="With --request: two conveners are enough.")
-@click.option("--digest", default="", help="What you looked at; refused if it has changed since.")
-@click.option("--role", default="", help="Role to sign in (default: one that is missing).")
-@click.option("--meeting", default="", help="Meeting where it was shown.")
-@click.option("--link", default="", help="Page or slides.")
-@click.option("--override", is_flag=True, help="Approve although it was rejected (two conveners).")
+@sign_options
+@override_option
 @click.option("--reason", default="", help="Remark; needed with --request and --override.")
 @key_option
 @db_option
@@ -98,8 +103,7 @@ def approve(
     from mx2prod.journal import Decision
 
     if asking:
-        if not reason.strip():
-            raise UsageError("a reason is needed", next_step="--reason TEXT")
+        require_reason(reason)
         with store_of(frame, db) as store:
             approval = request_approval(
                 store, roles_of(frame), gtag, reason=reason, emergency=emergency, dry_run=dry_run
@@ -113,8 +117,7 @@ def approve(
 
 @click.command()
 @click.argument("gtag")
-@click.option("--digest", default="", help="What you looked at; refused if it has changed since.")
-@click.option("--role", default="", help="Role to sign in.")
+@reject_options
 @reason_option
 @key_option
 @db_option

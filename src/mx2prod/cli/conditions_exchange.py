@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mx2prod.cli.conditions_frame import FILE, constants_options, store_of, view_of
-from mx2prod.cli.frame import Frame, pass_frame
+from mx2prod.cli.frame import FINDINGS, Frame, pass_frame
 from mx2prod.cli.signing import dry_run_option, reason_option
 from mx2prod.core.errors import ConfigError
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from mx2prod.conditions import RunTimeMap
     from mx2prod.conditions.adapters import Reply
-
-FINDINGS = 3
 
 
 @click.command()
@@ -99,10 +97,10 @@ def _walk(url: str, folder: str, times: RunTimeMap, their_tag: str) -> Iterator[
     from mx2prod.constants import table_of_folder
 
     first, last = times.subruns[0].begin_us, times.subruns[-1].end_us
-    if url.startswith("condb+"):
+    if url.startswith(CondbServer.scheme):
         schema = table_of_folder(folder)
         yield from CondbServer(url).walk(folder, schema, first, last, their_tag)
-    elif url.startswith("mnvcon+"):
+    elif url.startswith(MnvconServer.scheme):
         for reply in MnvconServer(url).walk(folder, first, their_tag):
             yield reply
             if last in reply:

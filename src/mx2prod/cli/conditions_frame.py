@@ -2,51 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from mx2prod.cli.frame import Frame
+from mx2prod.cli.frame import Frame, options
 from mx2prod.core.errors import UsageError
 
 if TYPE_CHECKING:
     from mx2prod.conditions import Gtag, Snapshot, Store, View
     from mx2prod.journal import RoleList
 
-Function = Callable[..., Any]
 FILE = click.Path(path_type=Path)
-FINDINGS = 3
 _ROLES: dict[str, Literal["development", "production"]] = {
     "dev": "development",
     "prod": "production",
 }
 
 
-def db_option(function: Function) -> Function:
-    """Add the option ``--db``."""
-    return click.option(
-        "--db", type=click.Choice(["dev", "prod"]), default="dev", show_default=True,
-        help="Development or production database.",
-    )(function)  # fmt: skip
+DATABASES = click.Choice(list(_ROLES))
+USES = click.Choice(["preproduction", "calibration", "rock-muons", "test"])
 
-
-def constants_options(function: Function) -> Function:
-    """Add the options that say which constants are read."""
-    decorators = (
-        click.option("--constants", "reference", metavar="GTAG[@DIGEST]", default="",
-                     help="Global tag; one that is not published needs its digest and --use."),
-        click.option("--snapshot", type=FILE, help="Read this snapshot file, not a database."),
-        click.option("--use", type=click.Choice(["preproduction", "calibration", "rock-muons",
-                                                 "test"]),
-                     help="For what constants that are not published are read."),
-        click.option("--allow-invalid", is_flag=True, help="Read a withdrawn global tag."),
-        db_option,
-    )  # fmt: skip
-    for decorator in reversed(decorators):
-        function = decorator(function)
-    return function
+db_option = click.option(
+    "--db", type=DATABASES, default="dev", show_default=True,
+    help="Development or production database.",
+)  # fmt: skip
+constants_options = options(
+    click.option("--constants", "reference", metavar="GTAG[@DIGEST]", default="",
+                 help="Global tag; one that is not published needs its digest and --use."),
+    click.option("--snapshot", type=FILE, help="Read this snapshot file, not a database."),
+    click.option("--use", type=USES, help="For what constants that are not published are read."),
+    click.option("--allow-invalid", is_flag=True, help="Read a withdrawn global tag."),
+    db_option,
+)  # fmt: skip
+"""Options that say which constants are read."""
 
 
 def url_of(frame: Frame, db: str) -> str:
@@ -113,6 +103,20 @@ def split_tag(text: str) -> tuple[str, str]:
     if not (folder and colon and tag):
         raise UsageError(f"{text!r}: expected FOLDER:TAG")
     return folder, tag
+
+
+def pair(text: str, form: str) -> tuple[str, str]:
+    """Both sides of ``NAME=VALUE``; ``form`` says in a message what they are."""
+    name, sign, value = text.partition("=")
+    if not (name and sign and value):
+        raise UsageError(f"{text!r}: expected {form}")
+    return name, value
+
+
+def require_reason(reason: str) -> None:
+    """Refuse a change without ``--reason``."""
+    if not reason.strip():
+        raise UsageError("a reason is needed", next_step="--reason TEXT")
 
 
 def gtag_document(gtag: Gtag, digest: str = "") -> dict[str, Any]:

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mx2prod.cli.conditions_frame import (
+    DATABASES,
     FILE,
-    FINDINGS,
     gtag_document,
     make_store,
+    pair,
+    require_reason,
     roles_of,
     split_tag,
     store_of,
     url_of,
 )
-from mx2prod.cli.frame import Frame, pass_frame, print_table
+from mx2prod.cli.frame import FINDINGS, Frame, pass_frame, print_table
 from mx2prod.cli.signing import dry_run_option, reason_option
 from mx2prod.core.errors import ConfigError, UsageError
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--db", type=click.Choice(["dev", "prod"]), help="Only this one (default: both).")
+@click.option("--db", type=DATABASES, help="Only this one (default: both).")
 @dry_run_option
 @pass_frame
 def init(frame: Frame, db: str | None, *, dry_run: bool) -> None:
@@ -152,7 +154,7 @@ def group(
     """Make a global tag of one tag a folder, or give an open one other tags."""
     from mx2prod.conditions import group
 
-    pairs = dict(_pair(member, "FOLDER=TAG") for member in members)
+    pairs = dict(pair(member, "FOLDER=TAG") for member in members)
     with store_of(frame) as store:
         made = group(store, gtag, pairs, reason=reason, parent=parent, dry_run=dry_run)
     _show_gtag(frame, gtag_document(made), dry_run=dry_run)
@@ -346,8 +348,8 @@ def _change_gaps(
     if runs is not None:
         run_list = conditions.RunList.read(runs)
         conditions.set_run_list(store, gtag, run_list, dry_run=dry_run)
-    if (choose or drop) and not reason.strip():
-        raise UsageError("a reason is needed", next_step="--reason TEXT")
+    if choose or drop:
+        require_reason(reason)
     if drop is not None:
         place = conditions.parse_place(drop[1])
         conditions.drop_choice(store, gtag, drop[0], place, reason=reason, dry_run=dry_run)
@@ -362,14 +364,7 @@ def _change_gaps(
 def _provenance(text: str) -> Provenance:
     from mx2prod.conditions import Provenance
 
-    return Provenance(*_pair(text, "KIND=VALUE"))
-
-
-def _pair(text: str, form: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not (name and sign and value):
-        raise UsageError(f"{text!r}: expected {form}")
-    return name, value
+    return Provenance(*pair(text, "KIND=VALUE"))
 
 
 def _around(iov: Any) -> str:

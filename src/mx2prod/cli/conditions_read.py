@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mx2prod.cli.conditions_frame import (
+    DATABASES,
     FILE,
     constants_options,
     db_option,
@@ -15,14 +17,12 @@ from mx2prod.cli.conditions_frame import (
     store_of,
     view_of,
 )
-from mx2prod.cli.frame import Frame, pass_frame, print_table
+from mx2prod.cli.frame import FAILED, Frame, pass_frame, print_table
 from mx2prod.cli.signing import dry_run_option, reason_option
 from mx2prod.core.errors import UsageError
 
 if TYPE_CHECKING:
     from mx2prod.conditions import FolderManifest, Interval, Verified
-
-FAILED = 1
 
 
 @click.command("ls")
@@ -171,7 +171,7 @@ def diff(frame: Frame, before: str, after: str, *, db: str) -> None:
 @click.option("-o", "--out", required=True, type=FILE, help="New file or folder.")
 @click.option("--runs", multiple=True, metavar="FIRST-LAST",
               help="Only payloads of these runs, for example 1702-1795; repeatable.")  # fmt: skip
-@click.option("--db", type=click.Choice(["dev", "prod"]), default="prod", show_default=True,
+@click.option("--db", type=DATABASES, default="prod", show_default=True,
               help="Database that it is taken from.")  # fmt: skip
 @dry_run_option
 @pass_frame
@@ -182,10 +182,11 @@ def export(
     from mx2prod.cli.conditions_serve import export_lar
     from mx2prod.conditions import write_folder, write_snapshot
     from mx2prod.conditions.archive import contents_of
+    from mx2prod.conditions.views import split_reference
     from mx2prod.core.files import refuse_existing
 
     cut = [_runs(text) for text in runs]
-    name, digest = _reference(gtag)
+    name, digest = split_reference(gtag)
     with store_of(frame, db) as store:
         with store.reading() as connection:
             contents = contents_of(connection, store, name, cut)
@@ -217,12 +218,8 @@ def import_file(frame: Frame, file: Path, *, reason: str, dry_run: bool) -> None
     """Bring a snapshot file or exported folder into the development database, same digest."""
     from mx2prod.conditions import import_archive, open_archive
 
-    with store_of(frame) as store:
-        archive = open_archive(file)
-        try:
-            made = import_archive(store, archive, reason=reason, dry_run=dry_run)
-        finally:
-            archive.close()
+    with store_of(frame) as store, closing(open_archive(file)) as archive:
+        made = import_archive(store, archive, reason=reason, dry_run=dry_run)
     document = {**gtag_document(made), "dry_run": dry_run}
     frame.emit(document, lambda: click.echo(f"{made.name}: {made.state} {made.digest}"))
 
@@ -242,11 +239,8 @@ def verify(frame: Frame, target: str | None, *, db: str) -> int:
 
     pin = frame.workspace.settings.workspace.trust_root
     if target is not None and Path(target).exists():
-        archive = open_archive(Path(target))
-        try:
+        with closing(open_archive(Path(target))) as archive:
             found = [verify_archive(archive, pin=pin)]
-        finally:
-            archive.close()
     else:
         with store_of(frame, db) as store:
             found = verify_store(store, target, pin=pin)
@@ -309,12 +303,6 @@ def _rows(folder: FolderManifest) -> list[dict[str, Any]]:
         }
         for row in folder.rows()
     ]
-
-
-def _reference(text: str) -> tuple[str, str]:
-    from mx2prod.conditions.views import split_reference
-
-    return split_reference(text)
 
 
 def _require_digest(name: str, wanted: str, found: str) -> None:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mx2prod.cli.conditions_frame import FILE, db_option, store_of
+from mx2prod.cli.conditions_frame import FILE, USES, db_option, pair, store_of
 from mx2prod.cli.frame import Frame, pass_frame
-from mx2prod.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,11 +28,7 @@ if TYPE_CHECKING:
     metavar="HOST:PORT",
     help="Port 0 takes a free port.",
 )
-@click.option(
-    "--use",
-    type=click.Choice(["preproduction", "calibration", "rock-muons", "test"]),
-    help="Serve constants that are not published too, for this.",
-)
+@click.option("--use", type=USES, help="Serve constants that are not published too, for this.")
 @click.option("--allow-invalid", is_flag=True, help="Serve withdrawn global tags too.")
 @click.option(
     "--folder-alias",
@@ -67,7 +62,7 @@ def serve(
     from mx2prod.conditions.request_log import RequestLog
     from mx2prod.conditions.server_run import serve as run
 
-    names = dict(_pair(text) for text in folders)
+    names = dict(pair(text, "NAME=FOLDER") for text in folders)
     with _source(frame, snapshot, db, use, invalid=allow_invalid) as source:
         address = source.address
 
@@ -107,13 +102,6 @@ def _source(
     else:
         with store_of(frame, db) as store:
             yield StoreSource(store, purpose, invalid)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, folder = text.partition("=")
-    if not (name and equals and folder):
-        raise UsageError(f"{text!r}: expected NAME=FOLDER")
-    return name, folder
 
 
 VERBS = (serve,)

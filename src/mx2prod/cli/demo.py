@@ -9,6 +9,7 @@ import click
 
 from mx2prod.cli.frame import Frame, pass_frame, print_table
 from mx2prod.cli.process import MB, ProgressLines, say_errors, speed_text
+from mx2prod.cli.report import show_why
 
 if TYPE_CHECKING:
     from mx2prod.production import FileReport, ProcessReport
@@ -58,17 +59,19 @@ def command(frame: Frame, folder: Path, *, dry_run: bool) -> None:
     attempt.  The raw files of the samples, and a README that says what is real in them, come with
     the package.
     """
-    from mx2prod.production.demo import RUN1_LABEL, digits_of_samples, pre_produce_run1
+    from mx2prod.production import process
 
     frame.say(LABEL)
     settings = frame.workspace.settings
     with frame.progress() as bar:
         lines = ProgressLines(bar) if bar is not None else None
-        report = digits_of_samples(
-            sample_files(), folder / DIGITS, settings, dry_run=dry_run, progress=lines
+        report = process(
+            sample_files(), out=folder / DIGITS, dry_run=dry_run, settings=settings, progress=lines
         )
     run1 = None
     if not dry_run and not any(file.error for file in report.files):
+        from mx2prod.production.demo import RUN1_LABEL, pre_produce_run1
+
         frame.say(RUN1_LABEL)
         with frame.progress() as bar:
             lines = ProgressLines(bar) if bar is not None else None
@@ -128,10 +131,7 @@ def _show_run1(run1: Run1Report, folder: Path) -> None:
             ],
             empty="no tables",
         )
-        for summary in report.summaries:
-            for file in summary.files:
-                if file.verdict != "good":
-                    click.echo(f"{', '.join(file.inputs)}: {file.verdict}: {file.why()}")
+        show_why(report)
         click.echo("")
     for report in run1.reports:
         for path in report.paths:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mx2prod.core.errors import OutputError
-from mx2prod.core.secrets import Redaction
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +22,11 @@ if TYPE_CHECKING:
     from mx2prod.core.workspace import Workspace
 
 log = logging.getLogger("mx2prod")
+
+FAILED, FINDINGS = 1, 3
+"""Exit codes of a verb that ran to its end: what it looked at is not so; it found something."""
+
+Function = Callable[..., Any]
 
 
 @dataclass
@@ -86,6 +90,17 @@ def frame_of(ctx: click.Context) -> Frame:
 pass_frame = click.make_pass_decorator(Frame, ensure=True)
 
 
+def options(*decorators: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """One decorator of the arguments and options that verbs share, in the order of the help."""
+
+    def add(function: Function) -> Function:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return add
+
+
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str
 ) -> None:
@@ -128,6 +143,8 @@ def start_logging(*, quiet: bool, verbose: bool, path: Path | None) -> None:
     OutputError
         If the log file cannot be opened.
     """
+    from mx2prod.core.secrets import Redaction
+
     for old in list(log.handlers):
         log.removeHandler(old)
         old.close()

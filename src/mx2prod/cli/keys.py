@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mx2prod.journal import RoleStore
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-_PASSPHRASE = "MX2_KEY_PASSPHRASE"  # noqa: S105 # the name of a variable
 
 
 @click.group("keys")
@@ -270,7 +269,9 @@ def _store(frame: Frame) -> RoleStore:
 def _new_passphrase() -> str:
     import os
 
-    given = os.environ.get(_PASSPHRASE)
+    from mx2prod.core.secrets import PASSPHRASE_VARIABLE
+
+    given = os.environ.get(PASSPHRASE_VARIABLE)
     if given is not None:
         return given
     return str(

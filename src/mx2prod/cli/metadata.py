@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mx2prod.cli.frame import Frame, log, pass_frame
+from mx2prod.cli.frame import FINDINGS, Frame, log, pass_frame
 from mx2prod.core.errors import InputFileError, Mx2Error, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mx2prod.metadata.schema import Schema
 
 _FILE = click.Path(path_type=Path)
-FINDINGS = 3
 BAD_INPUT = 2
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mx2prod.cli.frame import Frame, pass_frame, print_table
+from mx2prod.cli.frame import Frame, options, pass_frame, print_table
 from mx2prod.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,21 +23,18 @@ def command() -> None:
     """Pages, PDFs and the summary table of constants."""
 
 
-def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
-    decorators = (
-        click.argument("folder", type=_FOLDER),
-        click.option("-o", "--out", required=True, type=_FOLDER, help="Folder of the report."),
-        click.option(
-            "--runs", "ranges", multiple=True, metavar="FIRST-LAST",
-            help="A run range; may be repeated (default: the run periods).",
-        ),
-        click.option("--no-pdf", is_flag=True, help="Only the summary, without plots."),
-        click.option("--label", default="", help="Said at the top of every page."),
-        click.option("--dry-run", is_flag=True, help="Say what would be written, write nothing."),
-    )  # fmt: skip
-    for decorator in reversed(decorators):
-        function = decorator(function)
-    return function
+_shared = options(
+    click.argument("folder", type=_FOLDER),
+    click.option("-o", "--out", required=True, type=_FOLDER, help="Folder of the report."),
+    click.option(
+        "--runs", "ranges", multiple=True, metavar="FIRST-LAST",
+        help="A run range; may be repeated (default: the run periods).",
+    ),
+    click.option("--no-pdf", is_flag=True, help="Only the summary, without plots."),
+    click.option("--label", default="", help="Said at the top of every page."),
+    click.option("--dry-run", is_flag=True, help="Say what would be written, write nothing."),
+)  # fmt: skip
+"""Arguments and options of all products."""
 
 
 @command.command("pedestals")
@@ -133,9 +129,13 @@ def _show(report: Report) -> None:
         ],
         empty="no run range has a file",
     )  # fmt: skip
-    for summary in report.summaries:
-        for file in summary.files:
-            if file.verdict != "good":
-                click.echo(f"{', '.join(file.inputs)}: {file.verdict}: {file.why()}")
+    show_why(report)
     for path in report.paths:
         click.echo(path)
+
+
+def show_why(report: Report) -> None:
+    """Name the files without a good table, and why."""
+    for file in report.files:
+        if file.verdict != "good":
+            click.echo(f"{', '.join(file.inputs)}: {file.verdict}: {file.why()}")

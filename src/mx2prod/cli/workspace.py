@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mx2prod.cli.frame import Frame, pass_frame, print_table
+from mx2prod.cli.frame import FAILED, FINDINGS, Frame, pass_frame, print_table
 from mx2prod.cli.signing import dry_run_option, key_option, signing_key
 from mx2prod.core.errors import Mx2Error
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-FAILED = 1
-FINDINGS = 3
 
 
 @click.group("workspace")
@@ -207,9 +205,8 @@ def _migrate(frame: Frame, database: Database, *, dry_run: bool) -> dict[str, An
     try:
         if dry_run and not database.exists(frame.workspace):
             return {**document, "newest": ", ".join(_newest(database))}
-        engine = database.open(frame.workspace, create=not dry_run)
-        found = (versions if dry_run else migrate)(engine, database.rooms)
-        engine.dispose()
+        with database.opened(frame.workspace, create=not dry_run) as engine:
+            found = (versions if dry_run else migrate)(engine, database.rooms)
     except Mx2Error as error:
         return {**document, "error": error.message}
     return {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from mx2prod.conditions import tables
 from mx2prod.conditions.gtags import find_gtag
@@ -76,7 +78,7 @@ def move_alias(
             )
         utc = events.utc_text(now())
         if present != gtag:
-            _write(connection, name, gtag, utc, new=present is None)
+            _write(connection, tables.ALIAS, {"name": name}, {"gtag": gtag, "moved_utc": utc})
             body = {"from": present, "to": gtag, "digest": found.digest, "reason": reason}
             note(connection, "alias", name, body)
     return Alias(name, gtag, found.digest, utc)
@@ -127,20 +129,11 @@ def add_folder_alias(
     UsageError
         If there is no such folder, or the other name is a folder itself.
     """
-    table = tables.FOLDER_ALIAS
     with store.changing(dry_run=dry_run) as connection:
         folder_schema(connection, folder)
         if folder_named(connection, requested) == requested:
             raise UsageError(f"{requested}: is a folder itself")
-        known = connection.execute(
-            select(table.c.folder).where(table.c.requested == requested)
-        ).first()
-        if known is None:
-            connection.execute(insert(table), {"requested": requested, "folder": folder})
-        else:
-            connection.execute(
-                update(table).where(table.c.requested == requested).values(folder=folder)
-            )
+        _write(connection, tables.FOLDER_ALIAS, {"requested": requested}, {"folder": folder})
         note(connection, "folder-alias", requested, {"folder": folder, "reason": reason})
 
 
@@ -178,11 +171,10 @@ def unknown_folders(store: Store) -> dict[str, int]:
         return {row.requested: row.requests for row in connection.execute(query)}
 
 
-def _write(connection: Connection, name: str, gtag: str, utc: str, *, new: bool) -> None:
-    table = tables.ALIAS
-    if new:
-        connection.execute(insert(table), {"name": name, "gtag": gtag, "moved_utc": utc})
-    else:
-        connection.execute(
-            update(table).where(table.c.name == name).values(gtag=gtag, moved_utc=utc)
-        )
+def _write(
+    connection: Connection, table: Table, key: Mapping[str, str], values: Mapping[str, Any]
+) -> None:
+    """Change a row, or insert it if it is not there."""
+    changed = connection.execute(update(table).filter_by(**key).values(**values))
+    if changed.rowcount == 0:
+        connection.execute(insert(table), {**key, **values})

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from mx2prod.conditions import tables
 from mx2prod.conditions.gtags import Gtag, find_gtag, set_gtag
 from mx2prod.conditions.manifest import checked_manifest
 from mx2prod.conditions.states import State
 from mx2prod.conditions.store import Store, note
-from mx2prod.conditions.tags import Tag
+from mx2prod.conditions.tags import with_parents
 from mx2prod.core.errors import PolicyError, StateError
 from mx2prod.journal import (
     Approval,
@@ -167,7 +166,7 @@ def authors(connection: Connection, gtag: Gtag) -> list[str]:
     objects = {gtag.name} | {
         f"{tag.folder}:{tag.name}"
         for member in gtag.tags.values()
-        for tag in _with_parents(connection, member)
+        for tag in with_parents(connection, member)
     }
     found = {gtag.created_by} | {
         event.actor
@@ -237,12 +236,3 @@ def persons_of(accounts: Sequence[str], roles: RoleList) -> list[str]:
             )
         persons.append(person.person)
     return persons
-
-
-def _with_parents(connection: Connection, tag: Tag) -> list[Tag]:
-    found = [tag]
-    while found[-1].parent_tag is not None:
-        query = select(tables.TAG).where(tables.TAG.c.id == found[-1].parent_tag)
-        row = connection.execute(query).mappings().one()
-        found.append(Tag(**{**row, "state": State(row["state"])}))
-    return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -102,16 +104,14 @@ class Contents:
             tuple(evidence),
         )
 
-    @property
-    def payloads(self) -> list[str]:
+    @cached_property
+    def payloads(self) -> tuple[str, ...]:
         """Content hashes of the payloads that must be there, each once."""
-        found: dict[str, None] = {}
-        for folder in self.manifest:
-            for row in folder.rows():
-                inside = not self.cut or any(row.interval.overlaps(part) for part in self.cut)
-                if row.content_sha256 and inside:
-                    found[row.content_sha256] = None
-        return list(found)
+        if not self.cut:
+            return self.manifest.payloads
+        rows = (row for folder in self.manifest for row in folder.rows())
+        held = (row for row in rows if any(row.interval.overlaps(part) for part in self.cut))
+        return tuple(dict.fromkeys(row.content_sha256 for row in held if row.content_sha256))
 
     def runtime(self) -> RunTimeMap | None:
         """Run-to-time map; None without one."""
@@ -125,62 +125,70 @@ class Contents:
         return [f"document {sha256[:16]} is missing or changed" for sha256 in sorted(named - there)]
 
 
-class Archive(Protocol):
+class Archive(ABC):
     """A snapshot file or an exported folder, open for reading."""
+
+    path: Path
 
     @property
     def address(self) -> str:
         """Its path."""
+        return str(self.path)
 
     @property
+    @abstractmethod
     def contents(self) -> Contents:
         """All but the payloads."""
 
+    @abstractmethod
     def read(self, content_sha256: str) -> Payload:
         """Payload of a content hash."""
 
+    @abstractmethod
     def provenance(self, content_sha256: str) -> Sequence[Provenance]:
         """Facts about a payload."""
 
+    @abstractmethod
     def stored(self) -> list[str]:
         """Content hashes of the payloads that are there."""
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of the file."""
 
+    def view(
+        self, reference: str = "", *, use: Use | None = None, allow_invalid: bool = False
+    ) -> View:
+        """Pinned view of what it holds.
 
-def view_of(
-    archive: Archive, reference: str = "", *, use: Use | None = None, allow_invalid: bool = False
-) -> View:
-    """Pinned view of an archive.
+        Parameters
+        ----------
+        reference : str
+            ``GTAG[@DIGEST]`` that it must hold; whatever it holds if empty.
+        use, allow_invalid
+            As in :func:`mx2prod.conditions.views.open_view`.
 
-    Parameters
-    ----------
-    archive : Archive
-    reference : str
-        ``GTAG[@DIGEST]`` that it must hold; whatever it holds if empty.
-    use, allow_invalid
-        As in :func:`mx2prod.conditions.views.open_view`.
-
-    Raises
-    ------
-    UsageError
-        If it holds another global tag.
-    PolicyError, StateError
-        If it has another digest, or a state that this use does not allow.
-    """
-    contents = archive.contents
-    manifest = contents.manifest
-    name, digest = split_reference(reference) if reference else (manifest.gtag, "")
-    if name != manifest.gtag:
-        raise UsageError(f"{archive.address}: holds {manifest.gtag}, asked for was {name}")
-    require_digest(name, digest, manifest)
-    # A file cannot change under its reader, so its own digest pins it.
-    require_readable(contents.state, name, manifest.digest, use=use, allow_invalid=allow_invalid)
-    return View(
-        manifest, contents.state, CutPayloads(archive), provisional=contents.provisional,
-        runtime=contents.runtime(), source=archive.address,
-    )  # fmt: skip
+        Raises
+        ------
+        UsageError
+            If it holds another global tag.
+        PolicyError, StateError
+            If it has another digest, or a state that this use does not allow.
+        """
+        contents = self.contents
+        manifest = contents.manifest
+        name, digest = split_reference(reference) if reference else (manifest.gtag, "")
+        if name != manifest.gtag:
+            raise UsageError(f"{self.address}: holds {manifest.gtag}, asked for was {name}")
+        require_digest(name, digest, manifest)
+        # A file cannot change under its reader, so its own digest pins it.
+        require_readable(
+            contents.state, name, manifest.digest, use=use, allow_invalid=allow_invalid
+        )
+        return View(
+            manifest, contents.state, CutPayloads(self), provisional=contents.provisional,
+            runtime=contents.runtime(), source=self.address,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ OPEN_END = 2**63 - 1
 """End of an interval that has none."""
 
 _PLACE = re.compile(r"(\d{1,8})(?:/(\d{1,4}))?")
-_SUBRUN_BITS = 32
+SUBRUN_BITS = 32
+"""Bits of the subrun in a place."""
 
 
 def position(run: int, subrun: int = 0) -> int:
@@ -24,12 +25,12 @@ def position(run: int, subrun: int = 0) -> int:
         If run or subrun is out of range.
     """
     RunSubrun(run, subrun)
-    return (run << _SUBRUN_BITS) | subrun
+    return (run << SUBRUN_BITS) | subrun
 
 
 def run_subrun(place: int) -> RunSubrun:
     """Run and subrun of a place; not of :data:`OPEN_END`."""
-    return RunSubrun(place >> _SUBRUN_BITS, place & (2**_SUBRUN_BITS - 1))
+    return RunSubrun(place >> SUBRUN_BITS, place & (2**SUBRUN_BITS - 1))
 
 
 def parse_place(text: str) -> int:
@@ -87,6 +88,10 @@ class Interval:
     def __str__(self) -> str:
         return f"[{_text(self.since)}, {_text(self.until)})"
 
+    def as_dict(self) -> dict[str, dict[str, int] | None]:
+        """Both ends as of :func:`place_json`."""
+        return {"since": place_json(self.since), "until": place_json(self.until)}
+
     def overlaps(self, other: Interval) -> bool:
         """Tell whether a subrun can lie in both."""
         return self.since < other.until and other.since < self.until
@@ -94,4 +99,4 @@ class Interval:
 
 def _text(place: int) -> str:
     """Text for messages, also of places that are no subrun."""
-    return "open" if place == OPEN_END else f"{place >> _SUBRUN_BITS}/{place & 0xFFFFFFFF}"
+    return "open" if place == OPEN_END else f"{place >> SUBRUN_BITS}/{place & 0xFFFFFFFF}"

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from mx2prod.conditions.axis import Interval, place_text
 from mx2prod.conditions.check_results import Checks, Result, Waiver
 from mx2prod.conditions.comparison import TableDiff, changed_pairs, compare_tables
-from mx2prod.conditions.coverage import folder_gaps
+from mx2prod.conditions.coverage import missing_of, run_list_of
+from mx2prod.conditions.documents import RunList
 from mx2prod.conditions.gtags import Gtag, find_gtag, require_open, set_gtag
 from mx2prod.conditions.intervals import passed, stops
 from mx2prod.conditions.limits import Limits
@@ -133,8 +134,9 @@ def _results(
     if manifest.hardware_map != store.hardware_map:
         problems["hardware-map"].append("made with another hardware map or geometry")
     parent = _parent(connection, gtag)
+    runs = run_list_of(connection, gtag) if gtag.run_list else None
     for folder in manifest:
-        for rule, place, text in _folder_problems(connection, store, gtag, folder, limits):
+        for rule, place, text in _folder_problems(connection, store, runs, folder, limits):
             problems[rule].append(f"{folder.folder} {place}: {text}")
         if folder.folder in parent:
             before = parent[folder.folder]
@@ -143,7 +145,11 @@ def _results(
 
 
 def _folder_problems(
-    connection: Connection, store: Store, gtag: Gtag, folder: FolderManifest, limits: Limits
+    connection: Connection,
+    store: Store,
+    runs: RunList | None,
+    folder: FolderManifest,
+    limits: Limits,
 ) -> Iterator[tuple[str, str, str]]:
     """Rule, place and text of each problem of a folder."""
     places = _first_places(folder)
@@ -151,13 +157,14 @@ def _folder_problems(
         where = f"from {place_text(place)}"
         for rule, text in _payload_problems(connection, store, sha256, limits):
             yield rule, where, text
-    for missing in folder_gaps(connection, gtag, gtag.tags[folder.folder]) if gtag.run_list else ():
-        if missing.choice is None:
-            text = f"{missing.subruns} subruns without a table or a decision"
-            yield "gaps", str(missing.interval), text
-    if not gtag.run_list:
-        yield "gaps", "run list", "there is none: mx2 conditions gaps GTAG --runs FILE"
     at = stops(connection, folder.folder)
+    if runs is None:
+        yield "gaps", "run list", "there is none: mx2 conditions gaps GTAG --runs FILE"
+    else:
+        for missing in missing_of(folder.folder, runs, folder.iovs, folder.gaps, at):
+            if missing.choice is None:
+                text = f"{missing.subruns} subruns without a table or a decision"
+                yield "gaps", str(missing.interval), text
     for iov in folder.iovs:
         for stop in passed(iov.interval, at):
             text = f"passes {place_text(stop.place)}: {stop.kind}, {stop.reason}"

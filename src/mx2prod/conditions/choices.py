@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, delete, select
 
@@ -66,8 +67,9 @@ def choose(
             + nearest(choice, CHOICES)
         )
     with store.developing(dry_run=dry_run) as connection:
-        tag = _tag_of(require_open(find_gtag(connection, gtag)), folder)
-        missing = _missing_at(connection, find_gtag(connection, gtag), tag, place)
+        found = require_open(find_gtag(connection, gtag))
+        tag = _tag_of(found, folder)
+        missing = _missing_at(connection, found, tag, place)
         sha256 = (
             named_payload(connection, tag, payload)
             if payload and choice != "exclude"
@@ -80,7 +82,7 @@ def choose(
             "choice": choice, "reason": reason, "content_sha256": sha256,
         }  # fmt: skip
         note(connection, "gap", f"{folder}:{tag.name}", body)
-    return Missing(folder, missing.interval, missing.subruns, missing.before, missing.after, gap)
+    return replace(missing, choice=gap)
 
 
 def drop_choice(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.conditions.axis import Interval, place_json
+from mx2prod.conditions.axis import Interval
 from mx2prod.conditions.gtags import find_gtag
 from mx2prod.conditions.intervals import Iov
 from mx2prod.conditions.manifest import FolderManifest, manifest_of
@@ -19,10 +19,11 @@ from mx2prod.conditions.store import Store
 from mx2prod.constants import Column, Table
 from mx2prod.constants.keys import Key
 from mx2prod.core.errors import UsageError
+from mx2prod.detector import CHANNEL_ID
 
 SIGMAS = 5.0
 WORST = 10
-_BOARD_SHIFT = 12
+_BOARD_SHIFT = next(field.shift for field in CHANNEL_ID.fields if field.name == "board")
 _MAD = 1.4826
 _CHANGED_BOARD = 0.5
 
@@ -121,8 +122,7 @@ class IntervalDiff:
         table = self.table
         return {
             "folder": self.folder,
-            "since": place_json(self.interval.since),
-            "until": place_json(self.interval.until),
+            **self.interval.as_dict(),
             "before": self.before,
             "after": self.after,
             "common": table.common,
@@ -202,7 +202,7 @@ def compare_gtags(store: Store, before: str, after: str) -> GtagDiff:
     same = 0
     for folder in sorted(old.keys() & new.keys()):
         pairs = list(changed_pairs(old[folder], new[folder]))
-        same += sum(1 for pair in overlaps(old[folder].iovs, new[folder].iovs)) - len(pairs)
+        same += len(list(overlaps(old[folder].iovs, new[folder].iovs))) - len(pairs)
         found += _compare_pairs(store, folder, pairs)
     return GtagDiff(
         tuple(sorted(old.keys() - new.keys())), tuple(sorted(new.keys() - old.keys())),

@@ -14,7 +14,7 @@ from mx2prod.conditions.manifest import FolderManifest, Manifest, manifest_of
 from mx2prod.conditions.payloads import Payload, decode
 from mx2prod.conditions.putting import Provenance, add_payload, add_provenance, read_payload
 from mx2prod.conditions.store import add_document, folder_schema
-from mx2prod.conditions.tags import add_tag, find_tag
+from mx2prod.conditions.tags import add_tag, tag_named
 from mx2prod.core.errors import HashMismatch, StateError
 
 Document = tuple[str, Any]
@@ -76,8 +76,9 @@ def copy_contents(
         connection, name, run_list=manifest.runlist, runtime=manifest.runtime,
         checks=manifest.checks,
     )  # fmt: skip
+    made = find_gtag(connection, name)
     for folder in manifest:
-        _copy_tag(connection, find_gtag(connection, name), folder, reason)
+        _copy_tag(connection, made, folder, reason)
     found = find_gtag(connection, name)
     written = manifest_of(connection, found)
     if written.digest != manifest.digest:
@@ -108,17 +109,14 @@ def _copy_payloads(connection: Connection, manifest: Manifest, source: Source) -
 
 
 def _copy_tag(connection: Connection, gtag: Gtag, folder: FolderManifest, reason: str) -> None:
-    query = select(tables.TAG.c.digest).where(
-        tables.TAG.c.folder == folder.folder, tables.TAG.c.name == folder.tag
-    )
-    there = connection.execute(query).scalar_one_or_none()
-    if there is not None and there != folder.digest:
+    tag = tag_named(connection, folder.folder, folder.tag)
+    if tag is not None and tag.digest != folder.digest:
         raise StateError(
             f"{folder.folder}: tag {folder.tag} is there with other intervals",
             next_step=f"mx2 conditions tag create {folder.folder}:NEW --parent {folder.tag}",
         )
-    if there is None:
+    if tag is None:
         tag = add_tag(connection, folder.folder, folder.tag, reason=reason)
         insert_iov(connection, tag.id, *folder.iovs)
         insert_gap(connection, tag.id, *folder.gaps)
-    map_tag(connection, gtag, find_tag(connection, folder.folder, folder.tag))
+    map_tag(connection, gtag, tag)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mx2prod.conditions.axis import Interval, place_json
+from mx2prod.conditions.axis import Interval
 from mx2prod.conditions.documents import RunList, RunTimeMap
 from mx2prod.conditions.gtags import Gtag, find_gtag, require_open, set_gtag
 from mx2prod.conditions.intervals import (
@@ -55,8 +55,7 @@ class Missing:
         chosen = self.choice
         return {
             "folder": self.folder,
-            "since": place_json(self.interval.since),
-            "until": place_json(self.interval.until),
+            **self.interval.as_dict(),
             "subruns": self.subruns,
             "before": _neighbour(self.before),
             "after": _neighbour(self.after),
@@ -111,14 +110,7 @@ def set_run_list(store: Store, gtag: str, runs: RunList, *, dry_run: bool = Fals
     StateError
         If the global tag is no longer open.
     """
-    with store.developing(dry_run=dry_run) as connection:
-        found = require_open(find_gtag(connection, gtag))
-        sha256 = add_document(connection, "run-list", runs.document())
-        if found.run_list != sha256:
-            set_gtag(connection, gtag, run_list=sha256)
-            body = {"run_list": sha256, "subruns": len(runs.places)}
-            note(connection, "run-list", gtag, body)
-    return sha256
+    return _set_document(store, gtag, "run_list", runs, len(runs.places), dry_run=dry_run)
 
 
 def set_runtime(store: Store, gtag: str, runtime: RunTimeMap, *, dry_run: bool = False) -> str:
@@ -132,14 +124,7 @@ def set_runtime(store: Store, gtag: str, runtime: RunTimeMap, *, dry_run: bool =
         If run order and time order disagree inside one of its intervals; see
         :meth:`~mx2prod.conditions.documents.RunTimeMap.of`.
     """
-    with store.developing(dry_run=dry_run) as connection:
-        found = require_open(find_gtag(connection, gtag))
-        sha256 = add_document(connection, "runtime", runtime.document())
-        if found.runtime != sha256:
-            set_gtag(connection, gtag, runtime=sha256)
-            body = {"runtime": sha256, "subruns": len(runtime.subruns)}
-            note(connection, "runtime", gtag, body)
-    return sha256
+    return _set_document(store, gtag, "runtime", runtime, len(runtime.subruns), dry_run=dry_run)
 
 
 def gap_report(store: Store, gtag: str) -> list[Missing]:
@@ -178,6 +163,26 @@ def run_list_of(connection: Connection, gtag: Gtag) -> RunList:
     return RunList.of_document(read_document(connection, gtag.run_list))
 
 
+def _set_document(
+    store: Store,
+    gtag: str,
+    part: str,
+    content: RunList | RunTimeMap,
+    subruns: int,
+    *,
+    dry_run: bool,
+) -> str:
+    """Make a document the named part of an open global tag."""
+    kind = part.replace("_", "-")
+    with store.developing(dry_run=dry_run) as connection:
+        found = require_open(find_gtag(connection, gtag))
+        sha256 = add_document(connection, kind, content.document())
+        if getattr(found, part) != sha256:
+            set_gtag(connection, gtag, **{part: sha256})
+            note(connection, kind, gtag, {part: sha256, "subruns": subruns})
+    return sha256
+
+
 def _around(interval: Interval, rows: Sequence[Iov]) -> tuple[Iov | None, Iov | None]:
     """Last table before an interval, and first one after it."""
     number = bisect_right(rows, interval.since, key=lambda row: row.interval.since)
@@ -200,8 +205,4 @@ def _stretch(
 def _neighbour(iov: Iov | None) -> dict[str, Any] | None:
     if iov is None:
         return None
-    return {
-        "since": place_json(iov.interval.since),
-        "until": place_json(iov.interval.until),
-        "content_sha256": iov.content_sha256,
-    }
+    return {**iov.interval.as_dict(), "content_sha256": iov.content_sha256}

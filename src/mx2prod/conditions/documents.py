@@ -10,7 +10,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from mx2prod import raw
 from mx2prod.conditions.axis import Interval, parse_place, place_text, position
 from mx2prod.constants.text import read_content
 from mx2prod.core.errors import InputFileError, NameFormatError, TableError
@@ -176,12 +175,13 @@ class RunTimeMap:
 
 def place_of_name(name: str) -> int | None:
     """Place of the subrun in a file name or did; None without one."""
-    match = FILE_NAME.match(name.rpartition("/")[2].rpartition(":")[2])
+    name = name.rpartition("/")[2]
+    match = FILE_NAME.match(name.rpartition(":")[2])
     if match is None:
-        match = re.match(r"TS1_(?P<run>\d{8})_(?P<subrun>\d{4})_", name.rpartition("/")[2])
+        match = re.match(r"TS1_(?P<run>\d{8})_(?P<subrun>\d{4})_", name)
     if match is not None:
         return position(int(match["run"]), int(match["subrun"]))
-    run = re.match(r"s2s_constants_(\d+)", name.rpartition("/")[2])
+    run = re.match(r"s2s_constants_(\d+)", name)
     return None if run is None else position(int(run[1]))
 
 
@@ -197,6 +197,8 @@ def _place_of_line(line: str, source: str) -> int:
 
 
 def _subrun_of_raw_file(path: Path) -> Subrun:
+    from mx2prod import raw
+
     info = raw.summarise(path)
     begin, end = info.first_trigger_time_us, info.last_trigger_time_us
     if begin is None or end is None or info.run is None or info.subrun is None:

@@ -17,7 +17,7 @@ from mx2prod.conditions.manifest import manifest_of
 from mx2prod.conditions.payloads import encode
 from mx2prod.conditions.putting import Provenance, add_payload, add_provenance
 from mx2prod.conditions.store import Store, add_document, note
-from mx2prod.conditions.tags import Tag, add_tag, find_tag
+from mx2prod.conditions.tags import Tag, add_tag
 from mx2prod.constants import Pedestal, Table
 from mx2prod.core.errors import UsageError
 from mx2prod.core.suggest import nearest
@@ -87,7 +87,7 @@ def _pedestal3(store: Store, dry_run: bool) -> tuple[Gtag, str]:
             insert_iov(connection, first.id, *_rows(names[:2]))
             second = add_tag(connection, folder, "v2", reason=_REASON, parent=first)
             insert_iov(connection, second.id, *_rows(names))
-            _group(connection, store, find_tag(connection, folder, second.name))
+            _group(connection, store, second)
             note(connection, "fixture", PEDESTAL3, {"reason": _REASON})
         gtag = find_gtag(connection, PEDESTAL3)
         return gtag, manifest_of(connection, gtag).digest

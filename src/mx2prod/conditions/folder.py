@@ -10,14 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mx2prod.conditions.archive import Contents, contents_of, payload_rows, view_of
+from mx2prod.conditions.archive import Archive, Contents, contents_of, payload_rows
 from mx2prod.conditions.axis import Interval
 from mx2prod.conditions.evidence import Evidence
 from mx2prod.conditions.payloads import Payload
 from mx2prod.conditions.putting import Provenance
 from mx2prod.conditions.store import Store
-from mx2prod.conditions.view import View
-from mx2prod.conditions.views import Use
 from mx2prod.core.canonical import canonical_json
 from mx2prod.core.errors import HashMismatch, InputFileError, OutputError
 from mx2prod.core.files import refuse_existing, require_regular_file
@@ -27,7 +25,7 @@ _INDEX = "index.json"
 _PAYLOADS = "payloads"
 
 
-class FolderArchive:
+class FolderArchive(Archive):
     """An exported folder: ``manifest.json``, ``index.json`` and ``payloads/<sha256>.parquet``.
 
     Parameters
@@ -44,11 +42,6 @@ class FolderArchive:
         self.path = path
         self._index = _read_json(path / _INDEX)
 
-    @property
-    def address(self) -> str:
-        """Its path."""
-        return str(self.path)
-
     def close(self) -> None:
         """Do nothing: no file stays open."""
 
@@ -63,12 +56,6 @@ class FolderArchive:
             return Contents.of(self._index["meta"], manifest, documents, evidence, self.address)
         except (KeyError, TypeError, ValueError) as error:
             raise InputFileError(f"{self.path / _INDEX}: damaged: {error}") from error
-
-    def view(
-        self, reference: str = "", *, use: Use | None = None, allow_invalid: bool = False
-    ) -> View:
-        """Pinned view; see :func:`mx2prod.conditions.archive.view_of`."""
-        return view_of(self, reference, use=use, allow_invalid=allow_invalid)
 
     def read(self, content_sha256: str) -> Payload:
         """Payload of a content hash.

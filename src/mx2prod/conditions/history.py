@@ -41,12 +41,9 @@ def history(
     UsageError
         If folder or column do not exist.
     """
-    found = [item for item in view.manifest if item.folder == folder]
-    if not found:
-        raise UsageError(f"{view.gtag}: no folder {folder!r}" + nearest(folder, view.folders))
     rows = []
     values: dict[str, dict[str, Any] | None] = {}
-    for iov in found[0].iovs:
+    for iov in view.folder(folder).iovs:
         sha256 = iov.content_sha256
         if sha256 not in values:
             payload = view.stored(sha256)

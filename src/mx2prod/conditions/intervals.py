@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select
+from sqlalchemy import Connection, Row, delete, insert, or_, select
 
 from mx2prod.conditions import tables
 from mx2prod.conditions.axis import OPEN_END, Interval, place_text
@@ -79,15 +80,8 @@ class Stop:
 def iovs(connection: Connection, tag_id: int) -> list[Iov]:
     """Intervals of a tag in their order."""
     table = tables.IOV
-    query = (
-        select(table.c.since, table.c.until, table.c.content_sha256, table.c.built)
-        .where(table.c.tag_id == tag_id)
-        .order_by(table.c.since)
-    )
-    return [
-        Iov(Interval(since, until), sha256, bool(built))
-        for since, until, sha256, built in connection.execute(query)
-    ]
+    query = select(table).where(table.c.tag_id == tag_id).order_by(table.c.since)
+    return [_iov_of_row(row) for row in connection.execute(query)]
 
 
 def gaps(connection: Connection, tag_id: int) -> list[Gap]:
@@ -219,15 +213,16 @@ def passed(interval: Interval, at: Iterable[Stop]) -> list[Stop]:
 def _overlapping(connection: Connection, tag: Tag, interval: Interval) -> list[Iov]:
     table = tables.IOV
     query = (
-        select(table.c.since, table.c.until, table.c.content_sha256, table.c.built)
+        select(table)
         .where(table.c.tag_id == tag.id, table.c.since < interval.until)
         .where(table.c.until > interval.since)
         .order_by(table.c.since.desc())
     )
-    found = []
-    for since, until, sha256, built in connection.execute(query.limit(8)):
-        found.append(Iov(Interval(since, until), sha256, bool(built)))
-    return found
+    return [_iov_of_row(row) for row in connection.execute(query.limit(8))]
+
+
+def _iov_of_row(row: Row[Any]) -> Iov:
+    return Iov(Interval(row.since, row.until), row.content_sha256, bool(row.built))
 
 
 def _cut(connection: Connection, tag: Tag, iov: Iov, until: int) -> None:

@@ -23,9 +23,9 @@ from mx2prod.conditions.manifest import FolderManifest
 from mx2prod.conditions.payloads import decode
 from mx2prod.conditions.view import View
 from mx2prod.conditions.wire import time_text
-from mx2prod.conditions.wire_times import TimedInterval, gapless
+from mx2prod.conditions.wire_times import TimedInterval, gapless, runtime_of
 from mx2prod.constants import Constants, Table, table_of_schema
-from mx2prod.core.errors import OutputError, StateError, TableError
+from mx2prod.core.errors import OutputError, TableError
 from mx2prod.core.files import refuse_existing
 from mx2prod.core.units import US_PER_S
 
@@ -79,19 +79,14 @@ def write_lar(view: View, out: Path, *, cut: Sequence[Interval] = ()) -> list[La
         If an interval begins in the second of a gate before it, or tables have other channels
         than the one before.
     """
-    if view.runtime is None:
-        raise StateError(
-            f"global tag {view.gtag}: has no run-to-time map, so no times",
-            next_step=f"mx2 conditions runtime {view.gtag} FILE",
-        )
+    runtime = runtime_of(view)
     refuse_existing(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
         try:
             found = [
-                _write_folder(view, folder, view.runtime, temporary, cut)
-                for folder in view.manifest
+                _write_folder(view, folder, runtime, temporary, cut) for folder in view.manifest
             ]
             temporary.chmod(0o755)
             temporary.rename(out)

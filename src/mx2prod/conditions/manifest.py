@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,6 +15,7 @@ from mx2prod.conditions.gtags import Gtag
 from mx2prod.conditions.intervals import Gap, Iov, gaps, iovs
 from mx2prod.conditions.states import State
 from mx2prod.conditions.store import folder_schema
+from mx2prod.conditions.tags import Tag
 from mx2prod.core.canonical import canonical_json, sha256_of
 from mx2prod.core.errors import HashMismatch, InputFileError, NameFormatError
 
@@ -104,7 +106,7 @@ class Manifest:
         """Canonical JSON: the bytes that the digest is of."""
         return canonical_json(self.as_dict())
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """sha256 of :meth:`text`."""
         return sha256_of(self.as_dict())
@@ -114,10 +116,10 @@ class Manifest:
         """Digest without the checks: what checks are about."""
         return sha256_of({**self.as_dict(), "checks": ""})
 
-    @property
-    def payloads(self) -> list[str]:
+    @cached_property
+    def payloads(self) -> tuple[str, ...]:
         """Content hashes of all folders, each once."""
-        return list(dict.fromkeys(sha for folder in self.folders for sha in folder.payloads))
+        return tuple(dict.fromkeys(sha for folder in self.folders for sha in folder.payloads))
 
     def __iter__(self) -> Iterator[FolderManifest]:
         return iter(self.folders)
@@ -131,17 +133,19 @@ def manifest_of(connection: Connection, gtag: Gtag) -> Manifest:
     connection : Connection
     gtag : Gtag
     """
-    folders = tuple(
-        FolderManifest(
-            folder,
-            folder_schema(connection, folder).schema,
-            tag.name,
-            tuple(iovs(connection, tag.id)),
-            tuple(gaps(connection, tag.id)),
-        )
-        for folder, tag in sorted(gtag.tags.items())
-    )
+    folders = tuple(folder_manifest(connection, gtag.tags[name]) for name in sorted(gtag.tags))
     return Manifest(gtag.name, gtag.hardware_map, gtag.run_list, gtag.runtime, gtag.checks, folders)
+
+
+def folder_manifest(connection: Connection, tag: Tag) -> FolderManifest:
+    """Intervals and gaps of a tag as they are now."""
+    return FolderManifest(
+        tag.folder,
+        folder_schema(connection, tag.folder).schema,
+        tag.name,
+        tuple(iovs(connection, tag.id)),
+        tuple(gaps(connection, tag.id)),
+    )
 
 
 def checked_manifest(connection: Connection, gtag: Gtag) -> Manifest:

@@ -26,7 +26,7 @@ PREFIX = "/compat/"
 NO_DATA = "Data not found"
 KEEP = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
-_PATH = re.compile(r"/compat/(?P<base>.+)/(?P<dialect>app|lar)/(?P<verb>[a-z]+)")
+_PATH = re.compile(rf"{PREFIX}(?P<base>.+)/(?P<dialect>{'|'.join(DIALECTS)})/(?P<verb>[a-z]+)")
 _CACHE_BYTES = 256 << 20
 
 

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
+from mx2prod.conditions.mnvcon import PREFIX
 from mx2prod.conditions.server_served import Served
-from mx2prod.conditions.wire import time_text
+from mx2prod.conditions.wire import APP, time_text
 from mx2prod.core.errors import ConfigError, NoConditionsError
 
 TOOLS = (
@@ -49,7 +50,7 @@ def base_address(server: str, served: Served) -> str:
     """
     if urlsplit(server).port is None:
         raise ConfigError(f"{server}: expected http://HOST:PORT, with the port")
-    return f"{server}/compat/{served.reference}/app/"
+    return f"{server}{PREFIX}{served.reference}/{APP.name}/"
 
 
 def option_lines(base: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mx2prod.conditions.adapters import CondbServer, MnvconServer
 from mx2prod.conditions.snapshot import Snapshot
 from mx2prod.conditions.store import Store, open_store
 from mx2prod.constants import DetectorMaps
@@ -12,6 +12,9 @@ from mx2prod.core.errors import ConfigError
 from mx2prod.core.secrets import redact
 from mx2prod.core.suggest import nearest
 from mx2prod.journal import is_database
+
+if TYPE_CHECKING:
+    from mx2prod.conditions.adapters import CondbServer, MnvconServer
 
 SNAPSHOT, MNVCON, CONDB = "snapshot:", "mnvcon+", "condb+"
 _KINDS = (
@@ -45,8 +48,12 @@ def open(  # noqa: A001 # mx2prod.conditions.open, as mx2prod.raw.open
     if url.startswith(SNAPSHOT):
         return Snapshot((root or Path()) / url.removeprefix(SNAPSHOT))
     if url.startswith(MNVCON):
+        from mx2prod.conditions.adapters import MnvconServer
+
         return MnvconServer(url)
     if url.startswith(CONDB):
+        from mx2prod.conditions.adapters import CondbServer
+
         return CondbServer(url)
     if is_database(url):
         return open_store(url, root=root, maps=maps)

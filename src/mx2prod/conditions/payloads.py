@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mx2prod.constants import CHANNEL_COLUMN, Constants, Table, content_sha256, table_of_schema
-from mx2prod.constants.arrow import to_arrow
+from mx2prod.constants.arrow import parquet_options, to_arrow
 from mx2prod.core.errors import HashMismatch
 
 ENCODING = "parquet/zstd"
@@ -68,14 +68,7 @@ def encode(table: Table) -> Payload:
 
     schema = table.schema
     buffer = io.BytesIO()
-    pq.write_table(
-        to_arrow(Table(schema, table.columns)),
-        buffer,
-        compression="zstd",
-        use_dictionary=list(schema.key.address),
-        use_byte_stream_split=[c.name for c in schema.columns() if c.type == "float64"],
-        write_statistics=False,
-    )
+    pq.write_table(to_arrow(Table(schema, table.columns)), buffer, **parquet_options(schema))
     data = buffer.getvalue()
     file_sha256 = hashlib.sha256(data).hexdigest()
     sha256 = content_sha256(table)

@@ -160,10 +160,10 @@ def _require_policy(development: Store, approval: Approval, roles: RoleList, gta
             "for less than the policy of its folders",
             next_step=f"mx2 conditions approve {gtag} --request --reason TEXT",
         )
-    signed = {s.person for s in approval.signatures if s.counts and s.decision != "reject"}
-    if makers & signed:
+    makers &= {s.person for s in approval.signatures if s.approves}
+    if makers:
         raise PolicyError(
-            f"global tag {gtag}: signed by {', '.join(sorted(makers & signed))}, who made it",
+            f"global tag {gtag}: signed by {', '.join(sorted(makers))}, who made it",
             next_step=f"mx2 conditions approve {gtag} --request --reason TEXT",
         )
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, insert, select
 
 from mx2prod.conditions import tables
-from mx2prod.conditions.axis import Interval, place_json, place_text, run_subrun
+from mx2prod.conditions.axis import Interval, place_text, run_subrun
 from mx2prod.conditions.intervals import Iov, add_iov, covering, end_of, iovs
 from mx2prod.conditions.payloads import Payload, decode, encode
 from mx2prod.conditions.store import Store, folder_schema, note
@@ -64,8 +65,7 @@ class Put:
         return {
             "folder": self.folder,
             "tag": self.tag,
-            "since": place_json(self.interval.since),
-            "until": place_json(self.interval.until),
+            **self.interval.as_dict(),
             "content_sha256": self.content_sha256,
             "rows": self.rows,
             "changed": self.changed,
@@ -185,8 +185,6 @@ def with_rows(before: Table, rows: Table, store: Store) -> Table:
     TableError
         If the schemas differ.
     """
-    import numpy as np
-
     if before.schema is not rows.schema:
         raise TableError(f"rows of {rows.schema.schema}, expected {before.schema.schema}")
     kept = ~np.isin(before.channel, rows.channel)

@@ -27,13 +27,12 @@ from mx2prod.constants import (
 from mx2prod.constants.keys import Key
 from mx2prod.constants.source import Source
 from mx2prod.core.errors import TableError
-from mx2prod.detector import pack_channel_ids
-from mx2prod.detector.versions import OD_BOARDS_VERSION, load_table
+from mx2prod.detector.boards import inner_boards
+from mx2prod.detector.schemas import PIXELS_PER_BOARD
 
 LISTED = 20
 """Channels that a problem names; the number is always there."""
 
-_BOARD_SHIFT = 12
 _ORIGIN = ("input", "software", "config", "request")
 
 
@@ -181,11 +180,8 @@ def inner_keys(schema: type[Constants], maps: DetectorMaps) -> npt.NDArray[np.in
     keys = schema.key.existing(maps)
     if schema.key not in {Key.CHANNEL, Key.HALF_BOARD}:
         return keys
-    outer = load_table(OD_BOARDS_VERSION, "od_boards").rows
-    address = [outer[name] for name in ("crate", "croc", "chain", "board")]
-    crate, croc, chain, board = address
-    boards = pack_channel_ids(crate, croc, chain, board, 0).astype(np.int64) >> _BOARD_SHIFT
-    return keys[~np.isin(keys >> _BOARD_SHIFT, boards)]
+    feb = maps.hardware.channel_index(keys) // PIXELS_PER_BOARD
+    return keys[inner_boards(maps.hardware)[feb]]
 
 
 def _named(table: Table, bad: npt.NDArray[np.bool_], text: str) -> list[str]:

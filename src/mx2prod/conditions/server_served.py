@@ -11,8 +11,7 @@ from typing import Generic, TypeVar
 from mx2prod.conditions.intervals import Gap, Iov
 from mx2prod.conditions.manifest import FolderManifest
 from mx2prod.conditions.view import View
-from mx2prod.conditions.wire_times import TimedIntervals
-from mx2prod.core.errors import StateError
+from mx2prod.conditions.wire_times import TimedIntervals, runtime_of
 
 Kept = TypeVar("Kept")
 
@@ -86,9 +85,4 @@ class Served:
 
     def in_time(self, rows: list[Iov | Gap]) -> TimedIntervals:
         """Rows in seconds, by the run-to-time map of the global tag."""
-        if self.view.runtime is None:
-            raise StateError(
-                f"global tag {self.view.gtag}: has no run-to-time map, so no times",
-                next_step=f"mx2 conditions runtime {self.view.gtag} FILE",
-            )
-        return TimedIntervals.of(rows, self.view.runtime)
+        return TimedIntervals.of(rows, runtime_of(self.view))

@@ -14,15 +14,15 @@ from mx2prod.conditions.aliases import (
     folder_named,
 )
 from mx2prod.conditions.gtags import find_gtag
-from mx2prod.conditions.intervals import Gap, Iov, gaps, iovs
-from mx2prod.conditions.manifest import FolderManifest
+from mx2prod.conditions.intervals import Gap, Iov
+from mx2prod.conditions.manifest import FolderManifest, folder_manifest
 from mx2prod.conditions.payloads import Payload, require_file_hash
 from mx2prod.conditions.putting import read_payload
 from mx2prod.conditions.server_served import Recent, Served
 from mx2prod.conditions.snapshot import Snapshot
 from mx2prod.conditions.states import READABLE, State
 from mx2prod.conditions.store import Store
-from mx2prod.conditions.tags import Tag, tag_of_row
+from mx2prod.conditions.tags import Tag, all_tags, find_tag
 from mx2prod.conditions.views import Use, require_readable, split_reference
 from mx2prod.core.errors import UsageError
 
@@ -119,14 +119,12 @@ class StoreSource:
         """Rows of the tags above; of tags that are not published only with a use."""
         found: dict[str, list[Iov | Gap]] = {}
         with self.store.reading() as connection:
-            tag = _tag(connection, folder=folder.folder, name=folder.tag)
-            while tag is not None and tag.parent_tag is not None:
-                tag = _tag(connection, id=tag.parent_tag)
-                if tag is not None and (self.use is not None or _published(connection, tag)):
-                    found[tag.name] = sorted(
-                        [*iovs(connection, tag.id), *gaps(connection, tag.id)],
-                        key=lambda row: row.interval.since,
-                    )
+            tags = {tag.id: tag for tag in all_tags(connection, folder.folder)}
+            tag = find_tag(connection, folder.folder, folder.tag)
+            while tag.parent_tag is not None:
+                tag = tags[tag.parent_tag]
+                if self.use is not None or _published(connection, tag):
+                    found[tag.name] = folder_manifest(connection, tag).rows()
         return found
 
     def payload(self, content_sha256: str) -> Payload:
@@ -219,12 +217,6 @@ class SnapshotSource:
     def _open(self, reference: str) -> Served:
         view = self.snapshot.view(reference, use=self.use, allow_invalid=self.allow_invalid)
         return Served(view)
-
-
-def _tag(connection: Any, **values: Any) -> Tag | None:
-    query = select(tables.TAG).filter_by(**values)
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else tag_of_row(row)
 
 
 def _published(connection: Any, tag: Tag) -> bool:

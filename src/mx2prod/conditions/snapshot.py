@@ -10,14 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
-from mx2prod.conditions.archive import Contents, contents_of, payload_rows, view_of
+from mx2prod.conditions.archive import Archive, Contents, contents_of, payload_rows
 from mx2prod.conditions.axis import Interval
 from mx2prod.conditions.evidence import Evidence
 from mx2prod.conditions.payloads import Payload
 from mx2prod.conditions.putting import Provenance
 from mx2prod.conditions.store import Store
-from mx2prod.conditions.view import View
-from mx2prod.conditions.views import Use
 from mx2prod.core.canonical import canonical_json
 from mx2prod.core.errors import HashMismatch, InputFileError, OutputError
 from mx2prod.core.files import atomic_path, require_regular_file
@@ -37,7 +35,7 @@ CREATE TABLE provenance (content_sha256 TEXT, kind TEXT, value TEXT);
 """
 
 
-class Snapshot:
+class Snapshot(Archive):
     """A snapshot file, read-only; it works on file systems that cannot be written.
 
     Parameters
@@ -67,11 +65,6 @@ class Snapshot:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @property
-    def address(self) -> str:
-        """Its path."""
-        return str(self.path)
-
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
@@ -84,12 +77,6 @@ class Snapshot:
             documents = [(kind, json.loads(body)) for kind, body in self._numbered("document")]
             evidence = [Evidence(kind, body) for kind, body in self._numbered("evidence")]
             return Contents.of(meta, meta["manifest"], documents, evidence, self.address)
-
-    def view(
-        self, reference: str = "", *, use: Use | None = None, allow_invalid: bool = False
-    ) -> View:
-        """Pinned view; see :func:`mx2prod.conditions.archive.view_of`."""
-        return view_of(self, reference, use=use, allow_invalid=allow_invalid)
 
     def read(self, content_sha256: str) -> Payload:
         """Payload of a content hash.

@@ -24,13 +24,3 @@ class State(StrEnum):
 
 READABLE = (State.PUBLISHED, State.SUPERSEDED)
 """States that a production job may read."""
-
-TAG_EDGES = ((State.OPEN, State.VALIDATED),)
-GTAG_EDGES = (
-    (State.OPEN, State.VALIDATED),
-    (State.VALIDATED, State.APPROVED),
-    (State.APPROVED, State.PUBLISHED),
-    (State.PUBLISHED, State.SUPERSEDED),
-    (State.PUBLISHED, State.INVALID),
-    (State.SUPERSEDED, State.INVALID),
-)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from mx2prod.conditions.putting import Provenance
 from mx2prod.constants import Constants, DetectorMaps, Table, read_table
-from mx2prod.constants.arrow import from_arrow
+from mx2prod.constants.arrow import from_arrow, read_arrow
+from mx2prod.constants.source import Source
 from mx2prod.core.errors import InputFileError, TableError
-from mx2prod.core.files import require_regular_file
+from mx2prod.core.files import require_regular_file, sha256_of_file
 
 VERDICT = ".verdict.json"
 
@@ -54,28 +55,16 @@ def read_table_file(path: Path, schema: type[Constants], maps: DetectorMaps) -> 
         if path.suffix == ".parquet"
         else read_table(path, schema, maps=maps)
     )
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    facts = [Provenance("file", f"{path.name} {digest}"), *_verdict_facts(path)]
+    facts = [Provenance("file", f"{path.name} {sha256_of_file(path)}"), *_verdict_facts(path)]
     return TableFile(path, table, tuple(facts))
 
 
 def _read_parquet(path: Path, schema: type[Constants], maps: DetectorMaps) -> Table:
     """Table of a Parquet file; further columns are those of ``mx2 calibrate``."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    require_regular_file(path)
-    try:
-        arrow = pq.ParquetFile(path, page_checksum_verification=True).read()
-        names = set(arrow.column_names)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise TableError(
-            f"{path}: cannot be read as a Parquet file: {str(error).splitlines()[0]}"
-        ) from error
+    arrow = read_arrow(path)
+    names = set(arrow.column_names)
     if names <= set(schema.names()):
         return from_arrow(arrow, maps=maps, source=str(path))
-    from mx2prod.constants.source import Source
-
     missing = [name for name in schema.names() if name not in names]
     if missing or any(arrow.column(name).null_count for name in schema.names()):
         raise TableError(f"{path}: columns of {schema.schema} are missing: {', '.join(missing)}")

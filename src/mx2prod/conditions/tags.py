@@ -96,7 +96,7 @@ def add_tag(
 ) -> Tag:
     """Insert an open tag."""
     require_name(name)
-    found = _tag_row(connection, folder, name)
+    found = tag_named(connection, folder, name)
     if found is not None:
         raise StateError(f"{folder}: tag {name} is there already, {found.state}")
     last = connection.execute(select(func.max(tables.TAG.c.id))).scalar() or 0
@@ -130,7 +130,7 @@ def find_tag(connection: Connection, folder: str, name: str) -> Tag:
         If there is none; names the nearest one.
     """
     folder_schema(connection, folder)
-    found = _tag_row(connection, folder, name)
+    found = tag_named(connection, folder, name)
     if found is None:
         query = select(tables.TAG.c.name).where(tables.TAG.c.folder == folder)
         names = connection.execute(query).scalars().all()
@@ -139,6 +139,13 @@ def find_tag(connection: Connection, folder: str, name: str) -> Tag:
             next_step=f"mx2 conditions tag create {folder}:{name} --reason TEXT",
         )
     return found
+
+
+def tag_named(connection: Connection, folder: str, name: str) -> Tag | None:
+    """Tag of a folder; None if there is none."""
+    query = select(tables.TAG).where(tables.TAG.c.folder == folder, tables.TAG.c.name == name)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else tag_of_row(row)
 
 
 def open_tag(connection: Connection, folder: str, name: str) -> Tag:
@@ -167,6 +174,15 @@ def all_tags(connection: Connection, folder: str | None = None) -> list[Tag]:
     return [tag_of_row(row) for row in connection.execute(query).mappings()]
 
 
+def with_parents(connection: Connection, tag: Tag) -> list[Tag]:
+    """List a tag, the one that it was made from, and so on."""
+    found = [tag]
+    while found[-1].parent_tag is not None:
+        query = select(tables.TAG).where(tables.TAG.c.id == found[-1].parent_tag)
+        found.append(tag_of_row(connection.execute(query).mappings().one()))
+    return found
+
+
 def set_tag(connection: Connection, tag: Tag, **values: Any) -> None:
     """Change columns of a tag; the database refuses what is not allowed."""
     connection.execute(update(tables.TAG).where(tables.TAG.c.id == tag.id).values(**values))
@@ -188,12 +204,6 @@ def signed_off(reason: str) -> dict[str, str]:
         "created_utc": events.utc_text(now()),
         "reason": reason,
     }
-
-
-def _tag_row(connection: Connection, folder: str, name: str) -> Tag | None:
-    query = select(tables.TAG).where(tables.TAG.c.folder == folder, tables.TAG.c.name == name)
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else tag_of_row(row)
 
 
 def tag_of_row(row: Mapping[Any, Any]) -> Tag:

@@ -21,6 +21,8 @@ from mx2prod.core.errors import InputFileError, Mx2Error, UsageError
 from mx2prod.core.time import now
 from mx2prod.journal import events
 
+_FLAGS = ("loaded", "verified", "obsolete", "error")
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -64,7 +66,8 @@ class Upload:
 @dataclass(frozen=True)
 class _Line:
     path: Path
-    interval: tuple[int, int | None]
+    since: int
+    until: int | None
 
 
 def put_playlist(
@@ -106,8 +109,7 @@ def put_playlist(
     lines = _read_playlist(playlist)
     with store.reading() as connection:
         schema = folder_schema(connection, folder)
-    for line in lines:
-        _enter(store, folder, tag, line.path, dry_run=dry_run)
+    _enter(store, folder, tag, [line.path for line in lines], dry_run=dry_run)
     ledger = {upload.filepath: upload for upload in uploads(store, folder, tag)}
     done = []
     for line in lines:
@@ -117,10 +119,9 @@ def put_playlist(
             continue
         try:
             file = read_table_file(line.path, schema, store.maps)
-            since, until = line.interval
             made = put(
-                store, folder, file.table, tag=tag, since=since, until=until, reason=reason,
-                provenance=[*file.provenance, *provenance], dry_run=dry_run,
+                store, folder, file.table, tag=tag, since=line.since, until=line.until,
+                reason=reason, provenance=[*file.provenance, *provenance], dry_run=dry_run,
             )  # fmt: skip
             verified = dry_run or _reads_back(store, made)
             flags = {"loaded": 1, "verified": int(verified), "error": 0, "comment": ""}
@@ -147,22 +148,20 @@ def set_obsolete(
         If the ledger has no such file.
     """
     with store.developing(dry_run=dry_run) as connection:
-        _change(connection, folder, tag, path, {"obsolete": 1, "comment": reason})
+        changed = _change(connection, folder, tag, path, {"obsolete": 1, "comment": reason})
         note(connection, "obsolete", f"{folder}:{tag}", {"file": str(path), "reason": reason})
-        found = [u for u in _uploads(connection, folder, tag) if u.filepath == str(path)]
-    return found[0]
+        return changed
 
 
-def _uploads(connection: Connection, folder: str | None, tag: str | None) -> list[Upload]:
+def _uploads(
+    connection: Connection, folder: str | None, tag: str | None, path: Path | None = None
+) -> list[Upload]:
     table = tables.UPLOAD
     query = select(table).order_by(table.c.datatype, table.c.tag, table.c.filepath)
-    if folder is not None:
-        query = query.where(table.c.datatype == folder)
-    if tag is not None:
-        query = query.where(table.c.tag == tag)
-    flags = ("loaded", "verified", "obsolete", "error")
+    wanted = {"datatype": folder, "tag": tag, "filepath": None if path is None else str(path)}
+    query = query.filter_by(**{name: value for name, value in wanted.items() if value is not None})
     return [
-        Upload(**{**row, **{name: bool(row[name]) for name in flags}})
+        Upload(**{**row, **{name: bool(row[name]) for name in _FLAGS}})
         for row in connection.execute(query).mappings()
     ]
 
@@ -186,24 +185,29 @@ def _read_playlist(playlist: Path) -> list[_Line]:
         until = parse_place(words[2]) if len(words) > 2 else None
         if until is not None:
             Interval(since, until)
-        lines.append(_Line(path, (since, until)))
+        lines.append(_Line(path, since, until))
     if not lines:
         raise InputFileError(f"{playlist}: no file in it")
     return lines
 
 
-def _enter(store: Store, folder: str, tag: str, path: Path, *, dry_run: bool) -> None:
-    utc = events.utc_text(now())
+def _enter(store: Store, folder: str, tag: str, paths: Sequence[Path], *, dry_run: bool) -> None:
+    """Add the files that the ledger has not."""
     with store.developing(dry_run=dry_run) as connection:
         known = {u.filepath for u in _uploads(connection, folder, tag)}
-        if str(path) in known:
-            return
-        row = {
-            "filepath": str(path), "datatype": folder, "tag": tag, "detector": "mx2",
-            "loaded": 0, "verified": 0, "obsolete": 0, "error": 0, "comment": "",
-            "add_utc": utc, "modify_utc": utc, "modify_user": events.account(),
-        }  # fmt: skip
-        connection.execute(insert(tables.UPLOAD), row)
+        new = [path for path in dict.fromkeys(paths) if str(path) not in known]
+        if new:
+            rows = [_new_row(folder, tag, path) for path in new]
+            connection.execute(insert(tables.UPLOAD), rows)
+
+
+def _new_row(folder: str, tag: str, path: Path) -> dict[str, Any]:
+    utc = events.utc_text(now())
+    return {
+        "filepath": str(path), "datatype": folder, "tag": tag, "detector": "mx2",
+        **dict.fromkeys(_FLAGS, 0), "comment": "",
+        "add_utc": utc, "modify_utc": utc, "modify_user": events.account(),
+    }  # fmt: skip
 
 
 def _mark(
@@ -211,19 +215,13 @@ def _mark(
 ) -> Upload:
     with store.developing(dry_run=dry_run) as connection:
         if dry_run:
-            utc = events.utc_text(now())
-            row = {"filepath": str(path), "datatype": folder, "tag": tag, "detector": "mx2"}
-            clear: dict[str, Any] = {"loaded": 0, "verified": 0, "obsolete": 0, "error": 0}
-            clear |= {"comment": "", "add_utc": utc, "modify_utc": utc}
-            made = {**row, **clear, **flags, "modify_user": events.account()}
-            return Upload(**made)
-        _change(connection, folder, tag, path, flags)
-        return next(u for u in _uploads(connection, folder, tag) if u.filepath == str(path))
+            return Upload(**{**_new_row(folder, tag, path), **flags})
+        return _change(connection, folder, tag, path, flags)
 
 
 def _change(
     connection: Connection, folder: str, tag: str, path: Path, values: dict[str, Any]
-) -> None:
+) -> Upload:
     table = tables.UPLOAD
     stamped = {
         **values,
@@ -237,6 +235,7 @@ def _change(
     )
     if done.rowcount != 1:
         raise UsageError(f"{path}: not in the ledger of {folder}:{tag}")
+    return _uploads(connection, folder, tag, path)[0]
 
 
 def _reads_back(store: Store, made: Put) -> bool:

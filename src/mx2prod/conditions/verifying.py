@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,16 +103,14 @@ def verify_store(store: Store, gtag: str | None = None, *, pin: str = "") -> lis
     """
     found = []
     with store.reading() as connection:
-        names = [item.name for item in all_gtags(connection)] if gtag is None else [gtag]
-        for name in names:
-            row = find_gtag(connection, name)
+        rows = all_gtags(connection) if gtag is None else [find_gtag(connection, gtag)]
+        for row in rows:
             try:
-                contents = contents_of(connection, store, name)
+                contents = contents_of(connection, store, row.name)
             except Mx2Error as error:
-                found.append(Verified(name, row.digest, row.state, 0, (), (error.message,)))
+                found.append(Verified(row.name, row.digest, row.state, 0, (), (error.message,)))
                 continue
-            read = _reader(connection)
-            found.append(_verified(contents, read, [], pin))
+            found.append(_verified(contents, partial(read_payload, connection), [], pin))
     return found
 
 
@@ -138,10 +137,6 @@ def import_archive(store: Store, archive: Archive, *, reason: str, dry_run: bool
         body = {"digest": contents.manifest.digest, "from": archive.address, "reason": reason}
         note(connection, "import", gtag.name, body)
         return find_gtag(connection, gtag.name)
-
-
-def _reader(connection: Any) -> Callable[[str], Payload]:
-    return lambda sha256: read_payload(connection, sha256)
 
 
 def _verified(
@@ -178,5 +173,4 @@ def _signatures(contents: Contents, pin: str) -> tuple[tuple[str, ...], list[str
         problems.append(f"signatures: {approval.state}: {'; '.join(approval.missing)}")
     if (approval.state is ApprovalState.PROVISIONAL) != contents.provisional:
         problems.append("it says otherwise than its signatures whether it is provisional")
-    persons = {s.person for s in approval.signatures if s.counts and s.decision != "reject"}
-    return tuple(sorted(persons)), problems
+    return tuple(sorted({s.person for s in approval.signatures if s.approves})), problems

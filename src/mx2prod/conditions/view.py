@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.conditions.axis import Interval, run_subrun
+from mx2prod.conditions.axis import SUBRUN_BITS, Interval, run_subrun
 from mx2prod.conditions.documents import RunTimeMap
 from mx2prod.conditions.intervals import Gap
 from mx2prod.conditions.manifest import FolderManifest, Manifest
@@ -138,6 +138,16 @@ class View:
         """Folders, by name."""
         return tuple(self._folders)
 
+    def folder(self, name: str) -> FolderManifest:
+        """Intervals and gaps of a folder.
+
+        Raises
+        ------
+        UsageError
+            If the global tag has no such folder.
+        """
+        return self._rows(name).manifest
+
     def resolve(self, folder: str, run: int, subrun: int = 0) -> Resolved:
         """Find what holds for a subrun.
 
@@ -148,10 +158,8 @@ class View:
         UsageError
             If the global tag has no such folder.
         """
-        rows = self._folders.get(folder)
-        if rows is None:
-            raise UsageError(f"{self.gtag}: no folder {folder!r}" + nearest(folder, self._folders))
-        place = (run << 32) | subrun
+        rows = self._rows(folder)
+        place = (run << SUBRUN_BITS) | subrun
         number = int(rows.since.searchsorted(place, side="right")) - 1
         if number < 0 or place >= rows.until[number]:
             self._refuse(rows, place, number)
@@ -194,7 +202,7 @@ class View:
         UsageError
             If the global tag has no such payload.
         """
-        if content_sha256 not in set(self.manifest.payloads):
+        if content_sha256 not in self.manifest.payloads:
             raise UsageError(f"{self.gtag}: no payload {content_sha256[:16]!r}")
         return self._payloads.read(content_sha256)
 
@@ -240,6 +248,12 @@ class View:
         """Forget the tables that were kept."""
         self._tables.clear()
 
+    def _rows(self, folder: str) -> _Rows:
+        rows = self._folders.get(folder)
+        if rows is None:
+            raise UsageError(f"{self.gtag}: no folder {folder!r}" + nearest(folder, self._folders))
+        return rows
+
     def _table(self, content_sha256: str) -> Table:
         table = self._tables.get(content_sha256)
         if table is None:
@@ -259,12 +273,13 @@ class View:
             later = rows.resolved[number + 1 : number + 2]
             after = str(later[0].interval) if later else "none"
             text = f"no interval holds; before it: {before}, after it: {after}"
+        folder = rows.manifest.folder
         raise NoConditionsError(
-            f"{self.gtag}: {rows.folder}: {wanted}: {text}",
-            folder=rows.folder,
+            f"{self.gtag}: {folder}: {wanted}: {text}",
+            folder=folder,
             run=wanted.run,
             subrun=wanted.subrun,
-            next_step=f"mx2 conditions iov {rows.folder} --constants {self.gtag}",
+            next_step=f"mx2 conditions iov {folder} --constants {self.gtag}",
         )
 
 
@@ -272,7 +287,7 @@ class View:
 class _Rows:
     """Intervals and gaps of a folder, ready for bisection."""
 
-    folder: str
+    manifest: FolderManifest
     since: npt.NDArray[np.int64]
     until: npt.NDArray[np.int64]
     resolved: list[Resolved]
@@ -291,7 +306,7 @@ class _Rows:
             for row in rows
         ]
         return cls(
-            folder.folder,
+            folder,
             np.array([row.interval.since for row in rows], dtype=np.int64),
             np.array([row.interval.until for row in rows], dtype=np.int64),
             resolved,

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from sqlalchemy import Connection
+
+from mx2prod.conditions.aliases import alias_of
 from mx2prod.conditions.documents import RunTimeMap
-from mx2prod.conditions.gtags import Gtag, find_gtag, gtag_row
+from mx2prod.conditions.gtags import find_gtag, gtag_row
 from mx2prod.conditions.manifest import Manifest, checked_manifest
 from mx2prod.conditions.payloads import Payload
 from mx2prod.conditions.putting import Provenance, read_payload, read_provenance
@@ -152,12 +154,10 @@ def require_readable(
         )
 
 
-def _refuse_alias(connection: Any, name: str) -> None:
-    from mx2prod.conditions.aliases import alias_of
-
+def _refuse_alias(connection: Connection, name: str) -> None:
     target = alias_of(connection, name)
     if target is not None and gtag_row(connection, name) is None:
-        gtag: Gtag = find_gtag(connection, target)
+        gtag = find_gtag(connection, target)
         raise UsageError(
             f"{name}: is an alias, which can move; jobs pin a global tag",
             next_step=f"{gtag.name}@{gtag.digest}",

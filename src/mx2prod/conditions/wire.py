@@ -71,9 +71,14 @@ def time_text(time_us: int | None) -> str:
     """Seconds with at most six decimals; ``-`` for an open end."""
     if time_us is None:
         return OPEN
+    text = seconds_text(time_us).rstrip("0")
+    return f"{text}0" if text.endswith(".") else text
+
+
+def seconds_text(time_us: int) -> str:
+    """Seconds with six decimals, as clients ask for a time."""
     whole, decimals = divmod(abs(time_us), US_PER_S)
-    text = f"{whole}.{decimals:06d}".rstrip("0")
-    return f"{'-' if time_us < 0 else ''}{text}{'0' if text.endswith('.') else ''}"
+    return f"{'-' if time_us < 0 else ''}{whole}.{decimals:06d}"
 
 
 def sql_types(schema: type[Constants], dialect: Dialect) -> dict[str, str]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from mx2prod.conditions.documents import RunTimeMap
 from mx2prod.conditions.intervals import Gap, Iov
+from mx2prod.conditions.view import View
 from mx2prod.conditions.wire import time_text
-from mx2prod.core.errors import NoConditionsError
+from mx2prod.core.errors import NoConditionsError, StateError
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,22 @@ class TimedIntervals:
         index = bisect_left(self.intervals, number, key=lambda item: item.number)
         found = self.intervals[index : index + 1]
         return found[0] if found and found[0].number == number else None
+
+
+def runtime_of(view: View) -> RunTimeMap:
+    """Run-to-time map of a global tag.
+
+    Raises
+    ------
+    StateError
+        If it has none.
+    """
+    if view.runtime is None:
+        raise StateError(
+            f"global tag {view.gtag}: has no run-to-time map, so no times",
+            next_step=f"mx2 conditions runtime {view.gtag} FILE",
+        )
+    return view.runtime
 
 
 def gapless(

@@ -103,17 +103,20 @@ def write_parquet(table: Table, path: Path, *, overwrite: bool = False) -> None:
     """
     import pyarrow.parquet as pq
 
-    floats = [column.name for column in table.schema.columns() if column.type == "float64"]
     with atomic_path(path, overwrite=overwrite) as temporary:
         pq.write_table(
-            to_arrow(table),
-            temporary,
-            compression="zstd",
-            use_dictionary=list(table.schema.key.address),
-            use_byte_stream_split=floats,
-            write_statistics=False,
-            write_page_checksum=True,
+            to_arrow(table), temporary, write_page_checksum=True, **parquet_options(table.schema)
         )
+
+
+def parquet_options(schema: type[Constants]) -> dict[str, Any]:
+    """How a table is written: zstd, dictionaries on addresses, split bytes on floats."""
+    return {
+        "compression": "zstd",
+        "use_dictionary": list(schema.key.address),
+        "use_byte_stream_split": [c.name for c in schema.columns() if c.type == "float64"],
+        "write_statistics": False,
+    }
 
 
 def read_parquet(path: Path, *, maps: DetectorMaps | None = None) -> Table:
@@ -126,6 +129,19 @@ def read_parquet(path: Path, *, maps: DetectorMaps | None = None) -> Table:
     TableError
         If it is no Parquet file, is damaged, and whatever :func:`from_arrow` refuses.
     """
+    return from_arrow(read_arrow(path), maps=maps, source=str(path))
+
+
+def read_arrow(path: Path) -> Any:
+    """Arrow table of a Parquet file, whose page checksums are computed again.
+
+    Raises
+    ------
+    InputFileError
+        If the file cannot be read.
+    TableError
+        If it is no Parquet file, or is damaged.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -137,7 +153,7 @@ def read_parquet(path: Path, *, maps: DetectorMaps | None = None) -> Table:
         raise TableError(
             f"{path}: cannot be read as a Parquet file: {str(error).splitlines()[0]}"
         ) from error
-    return from_arrow(arrow, maps=maps, source=str(path))
+    return arrow
 
 
 def _digest(table: Table) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -93,6 +95,40 @@ def atomic_path(
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def atomic_folder(final: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary folder; rename it to ``final`` at the end, remove it on an error.
+
+    Parameters
+    ----------
+    final : Path
+    overwrite : bool
+        Replace an existing folder; otherwise an existing name is an error.
+
+    Raises
+    ------
+    OutputError
+        If the name is taken, or the system refuses to write.
+    """
+    refuse_existing(final, overwrite=overwrite)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        made = tempfile.mkdtemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent)
+        temporary = Path(made)
+    except OSError as error:
+        raise _cannot_write(final, error) from error
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if overwrite and final.exists():
+            shutil.rmtree(final)
+        temporary.rename(final)
+    except OSError as error:
+        raise _cannot_write(final, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def refuse_existing(final: Path, *, overwrite: bool = False) -> None:
     """Raise :class:`OutputError` if the final name is taken and may not be replaced."""
     if not overwrite and os.path.lexists(final):
@@ -163,3 +199,15 @@ def adler32_of(path: Path) -> str:
     except OSError as error:
         raise InputFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     return f"{value:08x}"
+
+
+def sha256_of_file(path: Path) -> str:
+    """sha256 of the bytes of a file, 64 lower-case hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

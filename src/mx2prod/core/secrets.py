@@ -10,7 +10,8 @@ from pathlib import Path
 from mx2prod.core.errors import TrustError
 from mx2prod.core.files import require_regular_file
 
-SECRET_VARIABLES = ("PGPASSWORD", "MX2_KEY_PASSPHRASE")
+PASSPHRASE_VARIABLE = "MX2_KEY_PASSPHRASE"  # noqa: S105 # the name of a variable
+SECRET_VARIABLES = ("PGPASSWORD", PASSPHRASE_VARIABLE)
 """Environment variables whose values never appear in a message."""
 
 _IN_URL = re.compile(r"(?P<before>://[^/\s:@]*:)\S*(?=@)")

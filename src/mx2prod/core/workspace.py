@@ -12,6 +12,7 @@ from mx2prod.core.errors import ConfigError
 from mx2prod.core.files import refuse_existing, write_text
 from mx2prod.core.ids import NAMESPACE, SUFFIX_BY_TIER
 from mx2prod.core.suggest import nearest
+from mx2prod.core.units import TICK_NS
 
 FILE = "mx2.toml"
 
@@ -89,7 +90,7 @@ class RawSection(_Section):
     """``[raw]``: readings of the raw format that the first real file will decide."""
 
     adc_pairing: Literal["end", "front"] = "end"
-    tick_ns: Annotated[float, Field(gt=0)] = 9.4154
+    tick_ns: Annotated[float, Field(gt=0)] = TICK_NS
     t_offset_ns: float = 0.0
 
 

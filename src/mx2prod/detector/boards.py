@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mx2prod.detector.addresses import BoardAddress
-from mx2prod.detector.hardware import as_boards
+from mx2prod.detector.hardware import HardwareMap, as_boards
 from mx2prod.detector.plex import Plex, Role
+from mx2prod.detector.versions import OD_BOARDS_VERSION, load_table
 
 Boards = npt.NDArray[np.void] | Iterable[object]
 _NAMED = 10
@@ -146,6 +147,14 @@ def board_report(plex: Plex, seen: Boards, header: Boards | None) -> BoardReport
         states.append(BoardState(address, feb, role, listed, address in in_data, status))
     differences = () if in_header is None else _differences(set(known), in_header)
     return BoardReport(tuple(states), differences)
+
+
+def inner_boards(hardware: HardwareMap) -> npt.NDArray[np.bool_]:
+    """Tell which boards are not of the outer detector, shape (n_febs,)."""
+    outer = hardware.feb_index(load_table(OD_BOARDS_VERSION, "od_boards").rows)
+    inner = np.ones(hardware.n_febs, np.bool_)
+    inner[outer[outer >= 0]] = False
+    return inner
 
 
 def _names(boards: tuple[BoardState, ...]) -> str:

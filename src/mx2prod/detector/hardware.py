@@ -215,6 +215,11 @@ def board_columns(boards: npt.NDArray[np.void]) -> tuple[_Column, _Column, _Colu
     return boards["crate"], boards["croc"], boards["chain"], boards["board"]
 
 
+def board_names(boards: npt.NDArray[np.void]) -> list[str]:
+    """Addresses ``crate-croc-chain-board`` of boards, of BOARD_DTYPE."""
+    return ["-".join(map(str, board)) for board in boards.tolist()]
+
+
 def _board_keys(boards: npt.NDArray[np.void]) -> Integers:
     ids = pack_channel_ids(*board_columns(boards), pixel=0)
     return (ids >> np.uint32(_BOARD_SHIFT)).astype(np.int64)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-TICK_NS = 9.4154
-"""Length of a clock tick; two ticks are taken to be one accelerator RF period."""
+from mx2prod.core.units import TICK_NS
 
 EARLY_TICKS = 16
 LATE_TICKS = 32

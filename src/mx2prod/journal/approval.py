@@ -95,6 +95,11 @@ class Signature:
         """True for a decision that is valid for the present digest at the present time."""
         return not self.why_not
 
+    @property
+    def approves(self) -> bool:
+        """True for a decision that counts and is not a rejection."""
+        return self.counts and self.decision != "reject"
+
 
 @dataclass(frozen=True)
 class Approval:
@@ -108,15 +113,22 @@ class Approval:
         All decisions on this subject, also on earlier digests.
     missing : tuple of str
         What is still needed, in words.
-    review_due : bool
-        A provisional approval waits for the ordinary signatures.
     """
 
     request: Request
     state: State
     signatures: tuple[Signature, ...]
     missing: tuple[str, ...]
-    review_due: bool
+
+    @property
+    def review_due(self) -> bool:
+        """True for a provisional approval: it waits for the ordinary signatures."""
+        return self.state is State.PROVISIONAL
+
+    @property
+    def urgent(self) -> bool:
+        """True as long as the next signature is one of the emergency path."""
+        return self.request.emergency and self.state is State.WAITING
 
     def as_dict(self) -> dict[str, Any]:
         """Members of ``mx2 approval show --json``."""

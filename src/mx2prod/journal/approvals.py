@@ -18,13 +18,7 @@ from mx2prod.journal import events
 from mx2prod.journal.approval import Approval, State
 from mx2prod.journal.deciding import Decision, signed_decision
 from mx2prod.journal.engine import reading, writing
-from mx2prod.journal.judgement import (
-    DECISIONS,
-    REQUEST,
-    REVIEW,
-    evaluate,
-    read_request,
-)
+from mx2prod.journal.judgement import DECISIONS, REQUEST, REVIEW, evaluate, read_request
 from mx2prod.journal.keys import SigningKey
 from mx2prod.journal.role_list import RoleList
 from mx2prod.journal.statements import Subject, split_object

@@ -7,7 +7,6 @@ what they have written.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from sqlalchemy.sql import table
 
 from mx2prod.core.canonical import canonical_json
 from mx2prod.core.errors import InputFileError, OutputError, StoreError, UsageError
-from mx2prod.core.files import refuse_existing, require_regular_file
+from mx2prod.core.files import refuse_existing, require_regular_file, sha256_of_file
 from mx2prod.core.time import now
 from mx2prod.core.workspace import Workspace, describe
 from mx2prod.journal import backup_files, events, roles
@@ -134,7 +133,7 @@ def read_manifest(folder: Path) -> Manifest:
     files |= {f"{_ROLES}/{name}": digest for name, digest in manifest.roles.items()}
     for name, digest in files.items():
         require_regular_file(folder / name)
-        if _sha256(folder / name) != digest:
+        if sha256_of_file(folder / name) != digest:
             raise InputFileError(f"{folder / name}: sha256 differs from that of the manifest")
     return manifest
 
@@ -185,7 +184,7 @@ def _copy(workspace: Workspace, database: Database, folder: Path) -> Copy:
     return Copy(
         kind="sqlite" if is_sqlite(engine) else "postgresql",
         file=file.name,
-        sha256=_sha256(file),
+        sha256=sha256_of_file(file),
         seq=found.head.seq,
         hash=found.head.hash,
         rows=rows,
@@ -263,9 +262,4 @@ def _copy_roles(source: Path, target: Path) -> dict[str, str]:
     if not source.is_dir():
         return {}
     shutil.copytree(source, target)
-    return {path.name: _sha256(path) for path in sorted(target.iterdir())}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return {path.name: sha256_of_file(path) for path in sorted(target.iterdir())}

@@ -43,9 +43,9 @@ class Database:
         return path is None or path.exists()
 
     @contextmanager
-    def opened(self, workspace: Workspace) -> Iterator[Engine]:
+    def opened(self, workspace: Workspace, *, create: bool = False) -> Iterator[Engine]:
         """Engine of the database, closed at the end."""
-        engine = self.open(workspace)
+        engine = self.open(workspace, create=create)
         try:
             yield engine
         finally:

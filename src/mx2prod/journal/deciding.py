@@ -7,12 +7,9 @@ from datetime import timedelta
 
 from mx2prod.core.errors import ApprovalError
 from mx2prod.core.time import now
-from mx2prod.journal.approval import Approval, Signature, State
+from mx2prod.journal.approval import Approval, Signature
 from mx2prod.journal.events import utc_text
-from mx2prod.journal.judgement import (
-    why_not_counted,
-    why_not_valid,
-)
+from mx2prod.journal.judgement import why_not_counted, why_not_valid
 from mx2prod.journal.keys import SigningKey, fingerprint
 from mx2prod.journal.policy import SIGNING_ROLES, filled
 from mx2prod.journal.role_list import Person, RoleList
@@ -99,7 +96,7 @@ def _predicate(before: Approval, decision: Decision, person: Person, roles: Role
             "expires_at": utc_text(signed_at + timedelta(days=days)),
             "policy": request.policy_digest,
             "roles": roles.digest,
-            "emergency": request.emergency and before.state is State.WAITING,
+            "emergency": before.urgent,
             "meeting": decision.meeting,
             "link": decision.link,
             "attachments": decision.attachments,
@@ -137,10 +134,9 @@ def _require_possible(before: Approval, decision: Decision, person: Person) -> N
 
 def _stands_for(signature: Signature, before: Approval, word: str) -> bool:
     """Tell whether a signature already says what the person would sign now."""
-    urgent = before.request.emergency and before.state is State.WAITING
     if word == "override" or signature.decision == "reject":
         return signature.decision == word
-    return signature.emergency == urgent
+    return signature.emergency == before.urgent
 
 
 def _role_to_fill(before: Approval, person: Person, decision: Decision) -> str:
@@ -154,9 +150,8 @@ def _role_to_fill(before: Approval, person: Person, decision: Decision) -> str:
     if decision.word == "override":
         return "convener"
     policy = before.request.policy
-    urgent = before.request.emergency and before.state is State.WAITING
-    places = policy.emergency if urgent else policy.places
-    signed = [s for s in before.signatures if s.counts and s.decision != "reject"]
+    places = policy.emergency if before.urgent else policy.places
+    signed = [s for s in before.signatures if s.approves]
     taken = filled(places, {s.person: [s.role] for s in signed if s.person != person.person})
     open_places = [place for number, place in enumerate(places) if number not in taken]
     wanted = [role for place in open_places for role in place if role in held]

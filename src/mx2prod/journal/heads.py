@@ -17,9 +17,10 @@ from mx2prod.core.canonical import canonical_json
 from mx2prod.core.errors import InputFileError
 from mx2prod.core.files import require_regular_file, write_text
 from mx2prod.core.time import now
-from mx2prod.journal.envelopes import envelope_of, parse, sign, signers
+from mx2prod.journal.envelopes import envelope_of, parse, sign, signers, text_of
 from mx2prod.journal.events import Head, utc_text
 from mx2prod.journal.keys import SigningKey
+from mx2prod.journal.role_list import Sha256
 
 PAYLOAD_TYPE = "application/vnd.mx2.heads+json"
 
@@ -27,7 +28,7 @@ PAYLOAD_TYPE = "application/vnd.mx2.heads+json"
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     seq: Annotated[int, Field(ge=0)]
-    hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    hash: Sha256
 
 
 class _Heads(BaseModel):
@@ -69,7 +70,7 @@ def write_heads(path: Path, heads: dict[str, Head], key: SigningKey | None = Non
     envelope = envelope_of(canonical_json(document.model_dump()).encode(), PAYLOAD_TYPE)
     if key is not None:
         sign(envelope, key)
-    write_text(path, canonical_json(envelope.to_dict()) + "\n")
+    write_text(path, text_of(envelope) + "\n")
 
 
 def read_heads(path: Path, public_keys: frozenset[str] = frozenset()) -> ExportedHeads:

@@ -150,8 +150,7 @@ def _judged(request: Request, signatures: tuple[Signature, ...], roles: RoleList
         state = State.PROVISIONAL
     else:
         state = State.WAITING
-    review_due = state is State.PROVISIONAL
-    return Approval(request, state, signatures, tuple(missing), review_due)
+    return Approval(request, state, signatures, tuple(missing))
 
 
 def standing_rejections(signatures: Sequence[Signature]) -> list[Signature]:
@@ -159,7 +158,7 @@ def standing_rejections(signatures: Sequence[Signature]) -> list[Signature]:
 
     One ends when the same person approves a new digest, or two conveners override it.
     """
-    approving = [s for s in signatures if s.counts and s.decision != "reject"]
+    approving = [s for s in signatures if s.approves]
     return [
         against
         for against in signatures
@@ -187,7 +186,7 @@ def _roles_of(signatures: Iterable[Signature]) -> dict[str, list[str]]:
     """Roles in which each person approved."""
     found: dict[str, list[str]] = {}
     for signature in signatures:
-        if signature.counts and signature.decision != "reject":
+        if signature.approves:
             found.setdefault(signature.person, []).append(signature.role)
     return found
 

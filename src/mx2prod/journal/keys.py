@@ -24,10 +24,9 @@ from securesystemslib.signer import CryptoSigner
 
 from mx2prod.core.errors import InputFileError, TrustError
 from mx2prod.core.files import refuse_existing, require_regular_file, write_text
-from mx2prod.core.secrets import require_private
+from mx2prod.core.secrets import PASSPHRASE_VARIABLE, require_private
 
 KEY_VARIABLE = "MX2_SIGNING_KEY"
-PASSPHRASE_VARIABLE = "MX2_KEY_PASSPHRASE"  # noqa: S105 # the name of a variable
 _PUBLIC = re.compile(r"ed25519:(?P<hex>[0-9a-f]{64})")
 
 

@@ -16,6 +16,7 @@ from mx2prod.core.canonical import canonical_json, sha256_of
 from mx2prod.journal.policy import DEFAULT_POLICIES, SIGNING_ROLES, Policy, Role
 
 Utc = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 PublicKey = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Digest = Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,31}$")]

@@ -162,7 +162,11 @@ def newest(room: Room) -> str:
     StoreError
         If the folder of the room has no migration.
     """
-    head = _script(room).get_current_head()
+    return _newest(room, _script(room))
+
+
+def _newest(room: Room, script: ScriptDirectory) -> str:
+    head = script.get_current_head()
     if head is None:
         raise StoreError(f"{room.migrations}: no migration of room {room.name}")
     return head
@@ -178,14 +182,15 @@ def _script(room: Room) -> ScriptDirectory:
 def _version(connection: Connection, room: Room) -> Version:
     context = MigrationContext.configure(connection, opts={"version_table": room.version_table})
     found = context.get_current_revision()
-    known = {revision.revision for revision in _script(room).walk_revisions()}
+    script = _script(room)
+    known = {revision.revision for revision in script.walk_revisions()}
     if found is not None and found not in known:
         raise BadInputError(
             f"{address(connection.engine)}: tables of {room.name} are of version {found}, "
-            f"written by a newer mx2prod; this one knows up to {newest(room)}",
+            f"written by a newer mx2prod; this one knows up to {_newest(room, script)}",
             next_step="install the newer mx2prod",
         )
-    return Version(room.name, found, newest(room))
+    return Version(room.name, found, _newest(room, script))
 
 
 def _upgrade(connection: Connection, room: Room) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
 from in_toto_attestation.v1.statement import Statement
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from securesystemslib.dsse import Envelope
 
 from mx2prod.core.canonical import canonical_json
@@ -20,7 +20,7 @@ from mx2prod.core.workspace import describe
 from mx2prod.journal.envelopes import envelope_of, parse, sign, signers, text_of
 from mx2prod.journal.keys import SigningKey
 from mx2prod.journal.policy import SUBJECT_TYPES
-from mx2prod.journal.role_list import Name, RoleList, Utc
+from mx2prod.journal.role_list import Name, RoleList, Sha256, Utc
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 PREDICATE_TYPE = "urn:mx2prod:approval:1"
@@ -87,7 +87,7 @@ class Attachment(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    sha256: Sha256
 
 
 class Predicate(BaseModel):
@@ -121,8 +121,8 @@ class Predicate(BaseModel):
     reason: str = ""
     signed_at: Utc
     expires_at: Utc
-    policy: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    roles: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    policy: Sha256
+    roles: Sha256
     emergency: bool = False
     meeting: str = ""
     link: str = ""

@@ -19,6 +19,7 @@ from mx2prod.metadata.derive import (
     Conditions,
     OutputFacts,
     assemble_record,
+    fields_of_job,
 )
 from mx2prod.metadata.job import Job
 from mx2prod.metadata.schema import Schema, load_schema
@@ -97,28 +98,18 @@ def constants_record(
     if not parents:
         raise UsageError(f"{output.name}: no record of an input, expected at least one")
     rules = schema or load_schema()
-    constants = conditions or Conditions()
     metadata = {
         **_joined([parent["metadata"] for parent in parents], output),
         "core.data_tier": rules.tiers["K"].data_tier,
         "core.file_format": _format_of(output.name),
-        "core.event_count": output.event_count,
-        "core.first_event_number": output.first_gate,
-        "core.last_event_number": output.last_gate,
-        "core.application.family": application.family,
-        "core.application.name": application.name,
-        "core.application.version": application.version,
-        "dune.config_file": config_file,
-        "dune.requestid": request,
-        "dune.workflow": job.as_workflow(),
-        "dune.output_status": "recorded",
+        **fields_of_job(
+            output, job, application,
+            config_file=config_file, conditions=conditions, request=request,
+        ),
         "dune.dqc_quality": "unknown",
-        "dune.conditions_tag": constants.tag,
-        "dune.conditions_digest": constants.digest,
-        "retention.status": "active",
         "verdict": judged.verdict,
         "sha256": judged.content_sha256,
-    }
+    }  # fmt: skip
     dids = [f"{parent['namespace']}:{parent['name']}" for parent in parents]
     return assemble_record(
         output.name, rules, output.size, output.adler32, metadata, parents=sorted(set(dids))
@@ -184,6 +175,3 @@ def join_ranges(ranges: Sequence[Sequence[int]]) -> list[list[int]]:
         else:
             joined.append([first, last])
     return joined
-
-
-__all__ = ["FORMAT_BY_SUFFIX", "Judged", "constants_record", "join_ranges"]

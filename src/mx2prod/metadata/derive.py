@@ -243,27 +243,17 @@ def digits_record(
     """
     rules = schema or load_schema()
     name = _derived_name(output.name, parent)
-    constants = conditions or Conditions()
     metadata = {
         **_inherited(parent, output),
         "core.data_tier": rules.tiers["D"].data_tier,
         "core.file_format": rules.tiers["D"].file_format,
         "core.runs": [name.run_subrun.run],
         "core.runs_subruns": [name.run_subrun.number],
-        "core.event_count": output.event_count,
-        "core.first_event_number": output.first_gate,
-        "core.last_event_number": output.last_gate,
-        "core.application.family": application.family,
-        "core.application.name": application.name,
-        "core.application.version": application.version,
-        "dune.config_file": config_file,
-        "dune.requestid": request,
-        "dune.workflow": job.as_workflow(),
-        "dune.output_status": "recorded",
-        "dune.conditions_tag": constants.tag,
-        "dune.conditions_digest": constants.digest,
-        "retention.status": "active",
-    }
+        **fields_of_job(
+            output, job, application,
+            config_file=config_file, conditions=conditions, request=request,
+        ),
+    }  # fmt: skip
     did = f"{parent['namespace']}:{parent['name']}"
     return assemble_record(output.name, rules, output.size, output.adler32, metadata, parents=[did])
 
@@ -283,6 +273,34 @@ def _inherited(parent: Mapping[str, Any], output: OutputFacts) -> dict[str, Any]
     simulated = values["core.file_type"] == SIMULATION
     values["retention.class"] = "simulation" if simulated else "physics"
     return values
+
+
+def fields_of_job(
+    output: OutputFacts,
+    job: Job,
+    application: Application,
+    *,
+    config_file: str,
+    conditions: Conditions | None,
+    request: str | None,
+) -> dict[str, Any]:
+    """Fields of every file that a job made: its gates, the program, the job, the constants."""
+    constants = conditions or Conditions()
+    return {
+        "core.event_count": output.event_count,
+        "core.first_event_number": output.first_gate,
+        "core.last_event_number": output.last_gate,
+        "core.application.family": application.family,
+        "core.application.name": application.name,
+        "core.application.version": application.version,
+        "dune.config_file": config_file,
+        "dune.requestid": request,
+        "dune.workflow": job.as_workflow(),
+        "dune.output_status": "recorded",
+        "dune.conditions_tag": constants.tag,
+        "dune.conditions_digest": constants.digest,
+        "retention.status": "active",
+    }
 
 
 def assemble_record(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -121,15 +122,21 @@ class _Call:
         together = joining.merge or joining.merge_until is not None or self.maker.kind == "feb"
         return [files] if together else [[path] for path in files]
 
+    @cached_property
+    def verdicts_before(self) -> list[tuple[Path, set[str]]]:
+        """Verdicts that lie there when the call begins, each with the names of its raw files."""
+        paths = sorted(self.out.glob(f"*_{self.maker.table_word}{SUFFIX}"))
+        return [(path, set(VerdictFile.read(path).inputs)) for path in paths]
+
     def kept(self, files: Sequence[Path]) -> list[TableReport]:
         """Complete tables of these files; none if one is missing or is to be overwritten."""
-        if self.options.overwrite or not self.out.is_dir():
+        if self.options.overwrite:
             return []
         names = {path.name for path in files}
         found: list[VerdictFile] = []
-        for path in sorted(self.out.glob(f"*_{self.maker.table_word}{SUFFIX}")):
-            file = VerdictFile.read(path)
-            if set(file.inputs) <= names:
+        for path, inputs in self.verdicts_before:
+            if inputs <= names:
+                file = VerdictFile.read(path)
                 self._require_same_settings(file)
                 found += [file] if self._is_complete(file) else []
         joining = str(self.options.joining)
@@ -162,7 +169,7 @@ class _Call:
             )
 
     def _compare_reference(self, file: VerdictFile) -> None:
-        before = str(file.content.get("reference") or "")
+        before = file.reference
         now = self.maker.reference_of(file)
         if before != now:
             self.notices.append(
@@ -183,7 +190,7 @@ class _Call:
     def _written(self, made: MadeTable) -> TableReport:
         """Write a product; what an earlier attempt left unfinished is replaced."""
         with self.clock.step("write"):
-            paths = made.write(self.out, True)
+            paths = made.write(self.out)
             file = VerdictFile.read(paths["verdict"])
         report = TableReport(file.content, paths)
         if self.options.plots and {"table", "accumulator"} & set(paths):
@@ -217,6 +224,3 @@ def _report_of(file: VerdictFile) -> TableReport:
             paths[name] = file.path.with_name(file.content[name])
     page = file.beside(".html")
     return TableReport(file.content, paths, [page] if page.exists() else [], kept=True)
-
-
-__all__ = ["CalibrationReport", "Options", "Progress", "TableReport", "calibrate"]

@@ -1,9 +1,9 @@
-"""The demonstration: packaged samples to digits, and a small simulated Run 1 to constants."""
+"""The demonstration of pre-production: a small simulated Run 1 to constants."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,11 @@ from mx2prod.calibration.config import load_preproduction
 from mx2prod.core.workspace import Settings
 from mx2prod.core.yaml_file import load_yaml
 from mx2prod.detector import load_detector
-from mx2prod.production.calibrate import CalibrationReport, Options, calibrate
+from mx2prod.production.calibrate import Options, Progress, calibrate
+from mx2prod.production.calibration_report import CalibrationReport
 from mx2prod.production.clock import StepClock
 from mx2prod.production.constants_files import PedestalsOfSubruns
-from mx2prod.production.process import process
 from mx2prod.production.products import GainMaker, PedestalMaker
-from mx2prod.production.report import ProcessReport
 from mx2prod.production.report_records import write_report_records
 from mx2prod.simulation import SimulatedFile, Spec, simulate
 from mx2prod.validation.report import Report, make_report
@@ -26,7 +25,6 @@ SIMULATION, SETTINGS = "simulation.yaml", "preproduction.yaml"
 RUN1_LABEL = "DEMO: a simulated Run 1 of one module set (19 of 185 boards), short files"
 PEDESTAL_STREAMS, LIGHT_STREAMS = ("pdstl", "numip"), ("linjc", "numil")
 WORKERS = 2
-Progress = Callable[[Path, int, int], None]
 
 
 @dataclass
@@ -57,18 +55,6 @@ class Run1Report:
             "reports": [report.as_dict() for report in self.reports],
             "seconds": self.seconds,
         }
-
-
-def digits_of_samples(
-    files: Sequence[Path],
-    folder: Path,
-    settings: Settings,
-    *,
-    dry_run: bool = False,
-    progress: Progress | None = None,
-) -> ProcessReport:
-    """Process the packaged samples to raw digits; see :func:`~mx2prod.production.process`."""
-    return process(files, out=folder, dry_run=dry_run, settings=settings, progress=progress)
 
 
 def pre_produce_run1(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -63,12 +64,9 @@ class _FebMaker:
 
     def _made(self, product: FebProduct, stem: str) -> MadeTable:
         extra = {"settings_sha256": self.settings_sha256}
-
-        def write(folder: Path, overwrite: bool) -> dict[str, Path]:
-            return write_feb_product(product, folder, stem, overwrite=overwrite, extra=extra)
-
-        return MadeTable(product.files, None if product.sums is None else product.sums.sources,
-                         write)  # fmt: skip
+        write = partial(write_feb_product, product, stem=stem, overwrite=True, extra=extra)
+        sources = None if product.sums is None else product.sums.sources
+        return MadeTable(product.files, sources, write)
 
 
 @dataclass
@@ -135,8 +133,8 @@ class InSituMaker(_FebMaker):
         given = {table.schema.schema: content_sha256(table) for table in (self.pedestals, self.feb)}
         extra = {"settings_sha256": self.settings_sha256, "constants": given}
 
-        def write(folder: Path, overwrite: bool) -> dict[str, Path]:
-            paths = write_in_situ(product, folder, stem, overwrite=overwrite)
+        def write(folder: Path) -> dict[str, Path]:
+            paths = write_in_situ(product, folder, stem, overwrite=True)
             _add_members(paths["verdict"], extra)
             return paths
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
@@ -12,9 +13,11 @@ from mx2prod.calibration.config import Preproduction
 from mx2prod.calibration.gain_calibration import calibrate_gains
 from mx2prod.calibration.gain_inputs import NOMINAL
 from mx2prod.calibration.gain_outputs import write_gain_product
+from mx2prod.calibration.gain_product import GainProduct
 from mx2prod.calibration.outputs import subrun_of_name
 from mx2prod.calibration.pedestal_compare import PreviousPedestals
 from mx2prod.calibration.pedestal_outputs import write_products
+from mx2prod.calibration.pedestal_product import PedestalProduct
 from mx2prod.calibration.pedestals import calibrate_pedestals
 from mx2prod.constants import FebResponse, Pedestal, Table, content_sha256
 from mx2prod.core.canonical import sha256_of
@@ -38,12 +41,12 @@ class MadeTable:
     sources : ndarray of SOURCE_DTYPE or None
         Gates that were read.
     write : callable
-        Writes into a folder, over what is there or not; gives the paths by what they are.
+        Writes into a folder, over what is there; gives the paths by what they are.
     """
 
     files: tuple[Path, ...]
     sources: Any
-    write: Callable[[Path, bool], dict[str, Path]]
+    write: Callable[[Path], dict[str, Path]]
 
 
 @dataclass(frozen=True)
@@ -171,19 +174,12 @@ class PedestalMaker:
 
     def products(self, files: Sequence[Path], joining: Joining) -> Iterator[MadeTable]:
         """See :class:`Maker`."""
-        extra = {"settings_sha256": self.settings_sha256, "joining": str(joining),
-                 "reference": self._name()}  # fmt: skip
-        for product in calibrate_pedestals(
+        made = calibrate_pedestals(
             files, self.settings, detector=self.detector, previous=self._reference_of(files),
             bad_channels=self.bad_channels, swaps=self.swaps, merge=joining.merge,
             checksums=self.checksums,
-        ):  # fmt: skip
-            sources = None if product.accumulator is None else product.accumulator.sources
-
-            def write(folder: Path, overwrite: bool, product: Any = product) -> dict[str, Path]:
-                return write_products(product, folder, overwrite=overwrite, extra=extra)
-
-            yield MadeTable(product.files, sources, write)
+        )  # fmt: skip
+        yield from _tables(made, write_products, self, joining, self._name())
 
     def page(self, file: VerdictFile, label: str) -> str:
         """See :class:`Maker`."""
@@ -262,19 +258,12 @@ class GainMaker:
 
     def products(self, files: Sequence[Path], joining: Joining) -> Iterator[MadeTable]:
         """See :class:`Maker`."""
-        extra = {"settings_sha256": self.settings_sha256, "joining": str(joining),
-                 "reference": self.previous_name}  # fmt: skip
-        for product in calibrate_gains(
+        made = calibrate_gains(
             files, self.settings, pedestals=self.pedestals, detector=self.detector, feb=self.feb,
             previous=self.previous, bad_channels=self.bad_channels, merge=joining.merge,
             merge_until=joining.merge_until, borders=self.borders,
-        ):  # fmt: skip
-            sources = None if product.accumulator is None else product.accumulator.sources
-
-            def write(folder: Path, overwrite: bool, product: Any = product) -> dict[str, Path]:
-                return write_gain_product(product, folder, overwrite=overwrite, extra=extra)
-
-            yield MadeTable(product.files, sources, write)
+        )  # fmt: skip
+        yield from _tables(made, write_gain_product, self, joining, self.previous_name)
 
     def page(self, file: VerdictFile, label: str) -> str:
         """See :class:`Maker`."""
@@ -284,6 +273,23 @@ class GainMaker:
 
     def note(self, file: VerdictFile) -> None:
         """See :class:`Maker`; the reference of gains is the one given."""
+
+
+def _tables(
+    products: Iterable[PedestalProduct | GainProduct],
+    write: Callable[..., dict[str, Path]],
+    maker: Maker,
+    joining: Joining,
+    reference: str,
+) -> Iterator[MadeTable]:
+    """Give products as tables whose verdicts say how they were made."""
+    extra = {"settings_sha256": maker.settings_sha256, "joining": str(joining),
+             "reference": reference}  # fmt: skip
+    for product in products:
+        sources = None if product.accumulator is None else product.accumulator.sources
+        yield MadeTable(
+            product.files, sources, partial(write, product, overwrite=True, extra=extra)
+        )
 
 
 def _runs_of(files: Sequence[Path]) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ from mx2prod.core.files import write_text
 from mx2prod.core.ids import gate_ranges
 from mx2prod.core.units import US_PER_S
 from mx2prod.metadata.records import record_path, record_text, require_free_place
+from mx2prod.production.memory import peak_memory_bytes
 from mx2prod.production.meta import GateSummary
 from mx2prod.raw import Kind, RawInfo
 
@@ -65,7 +66,6 @@ def digits_record_of(
     *,
     stage: str,
     started: float,
-    max_rss_bytes: int,
     suffixes: Mapping[str, str],
 ) -> CheckedRecord:
     """Derive and check the record of a digit file that was just written.
@@ -82,7 +82,6 @@ def digits_record_of(
         Name of the stage, as the record's application.
     started : float
         Start of the job, UTC seconds.
-    max_rss_bytes : int
     suffixes : mapping
         File name suffix by tier word (``names.suffix`` of the workspace).
     """
@@ -98,15 +97,26 @@ def digits_record_of(
             end_time=gates.times_us[1] / US_PER_S if gates.times_us else None,
             **metadata.bytes_of(path),
         ),
-        metadata.Job.local(
-            started, time.time(), cpu_seconds=time.process_time(), max_rss_bytes=max_rss_bytes
-        ),
+        job_until_now(started),
         application=metadata.Application(stage),
     )
     known = metadata.RecordsInMemory([parent.content])
     schema = metadata.load_schema().with_suffixes(suffixes)
     context = metadata.Context(schema=schema, records=known, skipped_gates=0)
     return CheckedRecord(record, metadata.check_record(record, context))
+
+
+def job_until_now(started: float) -> metadata.Job:
+    """Facts of a job of this process.
+
+    Parameters
+    ----------
+    started : float
+        UTC seconds.
+    """
+    return metadata.Job.local(
+        started, time.time(), cpu_seconds=time.process_time(), max_rss_bytes=peak_memory_bytes()
+    )
 
 
 def require_place(record: CheckedRecord, folder: Path) -> None:
@@ -136,6 +146,29 @@ def write_record(record: CheckedRecord, folder: Path) -> Path:
     if not _is_there(record, folder):
         write_text(path, record_text(record.content))
     return path
+
+
+def put_beside(
+    path: Path, record: dict[str, Any], known: metadata.RecordsInMemory | None = None
+) -> CheckedRecord:
+    """Check the record of a file and write it beside the file; one that is there is replaced.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    record : dict
+    known : RecordsInMemory, optional
+        Of the parents.
+
+    Raises
+    ------
+    OutputError
+        If the record cannot be written.
+    """
+    problems = metadata.check_record(record, metadata.Context(records=known, data_file=path))
+    write_text(record_path(path), record_text(record), overwrite=True)
+    return CheckedRecord(record, problems)
 
 
 def _is_there(record: CheckedRecord, folder: Path) -> bool:

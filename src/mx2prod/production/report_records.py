@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +10,11 @@ from typing import Any
 from mx2prod import metadata
 from mx2prod.calibration.verdict import Verdict
 from mx2prod.core.errors import InputFileError
-from mx2prod.core.files import write_text
+from mx2prod.core.files import sha256_of_file
 from mx2prod.metadata.context import parent_dids
-from mx2prod.metadata.records import read_record, record_path, record_text
-from mx2prod.production.memory import peak_memory_bytes
-from mx2prod.production.records import CheckedRecord
+from mx2prod.metadata.records import read_record, record_path
+from mx2prod.production.records import CheckedRecord, job_until_now, put_beside
 from mx2prod.validation.report import Report
-from mx2prod.validation.verdict_file import VerdictFile
 
 
 @dataclass
@@ -72,10 +68,7 @@ def write_report_records(report: Report, started: float) -> ReportRecords:
     if not tables:
         return made
     for path in report.paths:
-        record = _record(path, report, tables, started)
-        context = metadata.Context(data_file=path)
-        made.records.append(CheckedRecord(record, metadata.check_record(record, context)))
-        write_text(record_path(path), record_text(record), overwrite=True)
+        made.records.append(put_beside(path, _record(path, report, tables, started)))
     return made
 
 
@@ -96,30 +89,18 @@ def _record(
     of_tables = [table["metadata"] for table in tables]
     output = metadata.OutputFacts(
         name=path.name,
-        event_count=_gates_used(report.files),
+        event_count=sum(summary.gates_used for summary in report.summaries),
         first_gate=min(values["core.first_event_number"] for values in of_tables),
         last_gate=max(values["core.last_event_number"] for values in of_tables),
         **metadata.bytes_of(path),
     )
-    with path.open("rb") as handle:
-        sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     worst = Verdict.worst(Verdict(file.verdict) for file in report.files)
     record = metadata.constants_record(
         tables,
         output,
-        metadata.Judged(str(worst), sha256),
-        metadata.Job.local(
-            started, time.time(), cpu_seconds=time.process_time(),
-            max_rss_bytes=peak_memory_bytes(),
-        ),
+        metadata.Judged(str(worst), sha256_of_file(path)),
+        job_until_now(started),
         application=metadata.Application(f"report-{report.product}"),
-    )  # fmt: skip
+    )
     dids = sorted({did for table in tables for did in parent_dids(table)})
     return {**record, "parents": [{"did": did} for did in dids]}
-
-
-def _gates_used(files: Sequence[VerdictFile]) -> int:
-    return sum(int(file.content["gates"].get("used", 0)) for file in files)
-
-
-__all__ = ["ReportRecords", "write_report_records"]

@@ -15,7 +15,6 @@ from mx2prod.detector import BoardStatus, board_report, unpack_channel_ids
 from mx2prod.metadata.records import record_path
 from mx2prod.output import product_file
 from mx2prod.production.job import FileWork, Job, RawRun
-from mx2prod.production.memory import peak_memory_bytes
 from mx2prod.production.meta import GateSummary, meta_of
 from mx2prod.production.naming import attempt_token, output_name
 from mx2prod.production.records import CheckedRecord, digits_record_of, write_record
@@ -151,7 +150,6 @@ def _write_record(work: FileWork, name: FileName, gates: GateSummary) -> Checked
         gates,
         stage=job.stage.name,
         started=job.started.timestamp(),
-        max_rss_bytes=peak_memory_bytes(),
         suffixes=job.settings.names.suffix,
     )
     write_record(record, job.out)

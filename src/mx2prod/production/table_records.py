@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import Any
 
 from mx2prod import metadata, raw
 from mx2prod.calibration.accumulator_file import is_accumulator
+from mx2prod.calibration.sources import time_range_us
 from mx2prod.core.errors import Mx2Error
-from mx2prod.core.files import write_text
+from mx2prod.core.files import sha256_of_file
 from mx2prod.core.units import US_PER_S
-from mx2prod.metadata.records import read_record, record_path, record_text
-from mx2prod.production.memory import peak_memory_bytes
-from mx2prod.production.records import CheckedRecord, raw_record_of
+from mx2prod.metadata.records import read_record, record_path
+from mx2prod.production.records import CheckedRecord, job_until_now, put_beside, raw_record_of
 
 TABLE_SUFFIXES = (".dat", ".parquet")
 """Files whose content hash is that of the table in them; ``.acc.parquet`` is none of them."""
@@ -115,16 +114,11 @@ def write_table_records(
             contents,
             _output_facts(path, facts),
             metadata.Judged(facts.verdict, _content_of(path, facts)),
-            metadata.Job.local(
-                started, time.time(), cpu_seconds=time.process_time(),
-                max_rss_bytes=peak_memory_bytes(),
-            ),
+            job_until_now(started),
             application=metadata.Application(f"calibrate-{facts.kind}"),
             conditions=_conditions(facts.constants),
-        )  # fmt: skip
-        context = metadata.Context(records=known, data_file=path)
-        records.append(CheckedRecord(record, metadata.check_record(record, context)))
-        write_text(record_path(path), record_text(record), overwrite=True)
+        )
+        records.append(put_beside(path, record, known))
     return records
 
 
@@ -145,8 +139,7 @@ def _content_of(path: Path, facts: TableFacts) -> str:
     is_table = path.name.endswith("_table" + path.suffix) and path.suffix in TABLE_SUFFIXES
     if is_table and facts.content_sha256 is not None:
         return facts.content_sha256
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return sha256_of_file(path)
 
 
 def _conditions(constants: Mapping[str, str]) -> metadata.Conditions | None:
@@ -171,8 +164,7 @@ def facts_of_verdict(kind: str, content: Mapping[str, Any], sources: Any) -> Tab
     gates, times = (0, 0), None
     if sources is not None and len(sources):
         gates = int(sources["first_gate"].min()), int(sources["last_gate"].max())
-        first, last = int(sources["first_us"].min()), int(sources["last_us"].max())
-        times = (first, last) if last else None
+        times = time_range_us(sources)
     return TableFacts(
         kind, str(content["verdict"]), content.get("content_sha256"),
         int(content["gates"].get("used", 0)), gates, times, content.get("constants") or {},

@@ -71,6 +71,8 @@ FEB_INCOMPLETE = (
     | FebFlag.NO_FPGA
     | FebFlag.ADC_INCOMPLETE
 )
+FEB_ABSENT = FebFlag.ABSENT | FebFlag.NO_DISCRIMINATOR | FebFlag.NO_FPGA | FebFlag.ADC_INCOMPLETE
+"""State of a board without any frame in a gate."""
 FEB_EXCLUDED = FEB_INCOMPLETE | FebFlag.CRC_ERROR | FebFlag.STATUS | FebFlag.OPAQUE
 """Boards that calibration and reconstruction leave out of a gate by default."""
 

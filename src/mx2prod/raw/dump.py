@@ -80,7 +80,19 @@ def _firmware(gates: list[DecodedGate]) -> int | None:
 
 
 def _gate(decoded: DecodedGate) -> dict[str, Any]:
-    header = decoded.chunk.gates[0]
+    return {
+        **dump_header(decoded.chunk.gates[0]),
+        "chains": [_chain(decoded, *chain) for chain in _chains(decoded.chunk)],
+    }
+
+
+def dump_header(header: np.void) -> dict[str, Any]:
+    """DAQ header of a gate as plain data.
+
+    Parameters
+    ----------
+    header : row of GATE_DTYPE
+    """
     return {
         "gate": int(header["gate"]),
         "trigger_type": int(header["trigger_type"]),
@@ -89,7 +101,6 @@ def _gate(decoded: DecodedGate) -> dict[str, Any]:
         "readout_us": int(header["readout_us"]),
         "minos_sgate": int(header["sgate"]),
         "daq_header_offset": int(header["header_offset"]),
-        "chains": [_chain(decoded, *chain) for chain in _chains(decoded.chunk)],
     }
 
 

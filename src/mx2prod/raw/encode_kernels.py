@@ -12,7 +12,7 @@ from numba import njit, types, uint8, uint16
 from mx2prod.raw.columns import FebFlag
 from mx2prod.raw.crc8_kernels import START, crc8
 from mx2prod.raw.decode_kernels import ADC_FRAMES, FEBS, RECORDS
-from mx2prod.raw.layout import MIN_FRAME_BYTES, TYPE_DISCRIMINATOR, TYPE_FPGA
+from mx2prod.raw.layout import ADC_TYPES, MIN_FRAME_BYTES, TYPE_DISCRIMINATOR, TYPE_FPGA
 
 OUT = types.Array(uint8, 1, "C")
 
@@ -23,7 +23,7 @@ _INDEPENDENT = FebFlag.INDEPENDENT_PUSH.value
 _ABSENT = FebFlag.ABSENT.value
 _NO_ANSWER = FebFlag.NO_ANSWER.value
 _FAULTY = FebFlag.STATUS.value
-_DEEPEST_CELL = 0x5F
+_DEEPEST_CELL = ADC_TYPES[-1]
 _TIMEOUT = 0x0008
 """Error bit that the frames of a board with FebFlag.STATUS get."""
 

@@ -109,14 +109,26 @@ def header_words(gate: np.void) -> bytes:
     return words.tobytes()[8:]
 
 
-def _gate_blocks(chunk: GateChunk, gate: int, *, allow_wrap: bool) -> Iterator[bytes]:
+def chain_rows(chunk: GateChunk, gate: int) -> Iterator[tuple[int, int]]:
+    """Yield the first row of the boards of each chain of a gate, and the row after its last.
+
+    Parameters
+    ----------
+    chunk : GateChunk
+    gate : int
+        Row of the gate in ``chunk.gates``.
+    """
     first = int(chunk.gates["first_feb"][gate])
     stop = first + int(chunk.gates["n_febs"][gate])
     febs = chunk.febs[first:stop]
     chain = febs["crate"].astype(int) << 8 | febs["croc"].astype(int) << 2 | febs["chain"]
     edges = np.flatnonzero(np.diff(chain)) + 1
     bounds = [first, *(first + edges).tolist(), stop] if stop > first else []
-    for begin, end in pairwise(bounds):
+    yield from pairwise(bounds)
+
+
+def _gate_blocks(chunk: GateChunk, gate: int, *, allow_wrap: bool) -> Iterator[bytes]:
+    for begin, end in chain_rows(chunk, gate):
         block = _block(chunk, begin, end)
         if len(block) > MAX_BLOCK_BYTES and not allow_wrap:
             raise UsageError(

@@ -27,12 +27,12 @@ from mx2prod.raw.framing_kernels import (
     OPAQUE,
     UNKNOWN,
 )
+from mx2prod.raw.layout import EVENT_COUNT_MODULUS as _MODULUS
 from mx2prod.raw.layout import board_key_of
 
 _Columns = npt.NDArray[np.void]
 _Numbers = npt.NDArray[np.int64]
 _KEYS = 2048
-_MODULUS = 1 << 14
 _NONE = -1
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.raw.columns import FEB_INCOMPLETE, FebFlag
+from mx2prod.raw.columns import FEB_ABSENT, FEB_INCOMPLETE, FebFlag
 from mx2prod.raw.faults import Fault, Kind, Severity
 from mx2prod.raw.framing_kernels import (
     BY_END,
@@ -41,7 +41,6 @@ from mx2prod.raw.layout import (
 
 _Columns = npt.NDArray[np.void]
 _Bytes = npt.NDArray[np.uint8]
-_ABSENT = FebFlag.ABSENT | FebFlag.NO_DISCRIMINATOR | FebFlag.NO_FPGA | FebFlag.ADC_INCOMPLETE
 _WORTH_A_FINDING = CRC_BAD | STATUS_BAD | UNKNOWN | MALFORMED | MANY_HITS
 _FRAME_KINDS = (
     (CRC_BAD, Kind.CRC_ERROR, Severity.ERROR),
@@ -162,7 +161,7 @@ def board_faults(febs: _Columns, gates: _Columns, listing: Listing) -> Iterator[
 
     A gate without any frame gives one finding for all its boards.
     """
-    absent = np.bincount(febs["gate"][febs["flags"] == _ABSENT], minlength=len(gates))
+    absent = np.bincount(febs["gate"][febs["flags"] == FEB_ABSENT], minlength=len(gates))
     empty = (absent == gates["n_febs"]) & (absent > 1)
     gates_without = np.flatnonzero(empty)
     for row in listing.take(gates_without, gates["flags"][gates_without]):

@@ -20,6 +20,8 @@ MAX_FRAME_BYTES = 4987
 """27 + 40 * 124: a discriminator frame with all 5-bit counts at 31."""
 MAX_HITS = 22
 """Most timed hits that the TriP pipeline can hold."""
+EVENT_COUNT_MODULUS = 1 << 14
+"""Boards count events in 14 bits."""
 MAX_BLOCK_BYTES = 65_535
 """A chain block is passed on with a 16-bit length."""
 
@@ -137,6 +139,10 @@ def board_key_of(source: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
     return key
 
 
+_AS_MX2 = 0x9000
+"""Configuration register of a chain as the DAQ of Mx2 writes it: sequencer, 5-bit hit counts."""
+
+
 @dataclass(frozen=True)
 class Chain:
     """One CROC-E channel of the run header and its configuration register."""
@@ -194,19 +200,19 @@ class RunHeader:
     def nominal(cls, *, assumed: bool = False) -> RunHeader:
         """Return the Mx2 map, with sequencer and 5-bit hit counts on."""
         return cls(
-            tuple(Chain(*address, 0x9000 | febs) for address, febs in NOMINAL_CHAINS.items()),
+            tuple(Chain(*address, _AS_MX2 | febs) for address, febs in NOMINAL_CHAINS.items()),
             assumed,
         )
 
     @classmethod
-    def of_boards(cls, keys: Iterable[int]) -> RunHeader:
+    def of_boards(cls, keys: Iterable[int], *, assumed: bool = True) -> RunHeader:
         """Make a map that has these boards; FEB addresses count from 1 on each chain."""
         febs: dict[tuple[int, int, int], int] = {}
         for key in keys:
             chain = (key >> 10, key >> 6 & 15, key >> 4 & 3)
             febs[chain] = max(febs.get(chain, 0), key & 15)
         return cls(
-            tuple(Chain(*address, 0x9000 | febs[address]) for address in sorted(febs)), assumed=True
+            tuple(Chain(*address, _AS_MX2 | febs[address]) for address in sorted(febs)), assumed
         )
 
     @property

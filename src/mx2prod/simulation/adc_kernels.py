@@ -12,14 +12,16 @@ import numba
 import numpy as np
 from numba import float32, float64, int64, njit, types, uint16, uint64
 
-from mx2prod.raw.columns import FEB_DTYPE
+from mx2prod.detector import Electronics
+from mx2prod.detector.trip import Gain
+from mx2prod.raw.columns import FEB_DTYPE, N_PIXELS, N_TRIP_CHANNELS, N_TRIPS
+from mx2prod.simulation.columns import Layer
 from mx2prod.simulation.random_kernels import STATE_WORDS, fill, normal_of, start
 
-NOISE_LAYER = 5
-N_PIXELS, N_GAINS, WORDS = 64, 3, 216
+N_GAINS, WORDS = len(Gain), N_TRIPS * N_TRIP_CHANNELS
 NO_PIXEL_ADC = 400
 """Reading of TriP-t channels that are no pixels."""
-MAX_ADC = 4095
+MAX_ADC = Electronics().adc_max
 CHARGE_DTYPE = np.dtype(
     [
         ("frame", "<i8"),  # ADC frame
@@ -28,6 +30,7 @@ CHARGE_DTYPE = np.dtype(
         ("low", "<f8"),  # low gain, fC
     ]
 )
+_NOISE = int(Layer.NOISE)
 _FEBS = types.Array(numba.from_dtype(FEB_DTYPE), 1, "C")
 _CHARGES = types.Array(numba.from_dtype(CHARGE_DTYPE), 1, "C")
 
@@ -91,7 +94,7 @@ def make_adc(
     for gate in range(place.size - 2):
         for board in range(n_boards):
             row = febs[gate * n_boards + board]
-            start(state, seed, place[0], place[1], place[gate + 2], NOISE_LAYER, boards[board])
+            start(state, seed, place[0], place[1], place[gate + 2], _NOISE, boards[board])
             for frame in range(row["first_adc"], row["first_adc"] + row["n_adc"]):
                 fill(state, bits)
                 shared = shift[gate, board] + common_noise * normal_of(bits[-1], table)

@@ -9,7 +9,7 @@ import numpy as np
 from numba import float32, float64, njit, types, uint32, uint64
 
 from mx2prod.simulation.columns import Layer
-from mx2prod.simulation.random_kernels import exponential, normal, start, uniform
+from mx2prod.simulation.random_kernels import STATE_WORDS, exponential, normal, start, uniform
 from mx2prod.simulation.strips_kernels import hexagon_radius
 
 MUON_MASS = 105.6583755
@@ -57,7 +57,7 @@ def fill_spills(
     protons : ndarray of float64, shape (n,)
         Filled.
     """
-    state = np.empty(11, np.uint32)
+    state = np.empty(STATE_WORDS, np.uint32)
     for number in range(gates.size):
         start(state, seed, run, subrun, gates[number], _BEAM, SPILL_STREAM)
         factor = max(1.0 + spread * float(normal(state, normals)), 0.0)
@@ -135,17 +135,21 @@ def _enter_side(world: Any, state: Any, track: Any) -> Any:
 
 
 @njit(nogil=True)
-def _enter_face(world: Any, state: Any, track: Any) -> None:
-    """Put a track on the first layer, inside the outline of the planes."""
-    half = 0.5 * world.params[0]["face_mm"]
-    apothem = world.shape[0]["hexagon"]
-    x, y = 0.0, 0.0
+def point_in_hexagon(state: Any, half: float, apothem: float) -> Any:
+    """Draw x and y inside the planes' hexagon; candidates fill a square of side ``2 half``."""
     while True:
         x = half * (2.0 * uniform(state) - 1.0)
         y = half * (2.0 * uniform(state) - 1.0)
         if hexagon_radius(x, y) < apothem:
-            break
-    track["x"], track["y"], track["z"] = x, y, world.layers[0]["low"]
+            return x, y
+
+
+@njit(nogil=True)
+def _enter_face(world: Any, state: Any, track: Any) -> None:
+    """Put a track on the first layer, inside the outline of the planes."""
+    half = 0.5 * world.params[0]["face_mm"]
+    track["x"], track["y"] = point_in_hexagon(state, half, world.shape[0]["hexagon"])
+    track["z"] = world.layers[0]["low"]
 
 
 @njit(nogil=True)

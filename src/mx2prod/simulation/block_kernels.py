@@ -10,11 +10,13 @@ from typing import Any
 
 from numba import njit
 
-from mx2prod.simulation.adc_kernels import MAX_ADC, N_PIXELS, counts_of
+from mx2prod.detector.trip import PIXELS_PER_TRIP
+from mx2prod.raw.columns import N_PIXELS, N_TIMED_TRIPS
+from mx2prod.simulation.adc_kernels import MAX_ADC, counts_of
+from mx2prod.simulation.columns import HitFlag
 from mx2prod.simulation.trip_kernels import LOST, OPEN, ROWS
 
-N_TRIPS, PIXELS_OF_TRIP = 4, 16
-SATURATED = 8
+_SATURATED = int(HitFlag.SATURATED)
 
 
 @njit(nogil=True)
@@ -22,14 +24,14 @@ def put_records(
     records: Any, count: int, feb: int, n_hits: Any, begins: Any, blocks: Any, timestamp: int
 ) -> Any:
     """Write the discriminator records of a board; the number of records afterwards."""
-    for trip in range(N_TRIPS):
+    for trip in range(N_TIMED_TRIPS):
         for hit in range(n_hits[trip]):
             if count < records.size:
                 record = records[count]
                 record["feb"], record["trip"], record["record"] = feb, trip, hit
                 record["timestamp"] = timestamp + begins[trip, hit]
-                for channel in range(PIXELS_OF_TRIP):
-                    block = blocks[hit, trip * PIXELS_OF_TRIP + channel]
+                for channel in range(PIXELS_PER_TRIP):
+                    block = blocks[hit, trip * PIXELS_PER_TRIP + channel]
                     record["delay"][channel] = block["delay"]
                     record["quarter"][channel] = block["quarter"]
             count += 1
@@ -44,7 +46,7 @@ def put_charges(
     """Write the charges of the ADC frames of a board; the number of charges afterwards."""
     for number in range(n_timed + 1):
         for pixel in range(N_PIXELS):
-            own = n_hits[pixel // PIXELS_OF_TRIP]
+            own = n_hits[pixel // PIXELS_PER_TRIP]
             block = number - (n_timed - own) if from_end else number
             charge = 0.0
             if number == n_timed:
@@ -68,7 +70,7 @@ def put_hits(
 ) -> Any:  # fmt: skip
     """Write the truth of the blocks of a board; the number of rows afterwards."""
     for pixel in range(N_PIXELS):
-        own = n_hits[pixel // PIXELS_OF_TRIP]
+        own = n_hits[pixel // PIXELS_PER_TRIP]
         for row in range(ROWS):
             block = blocks[row, pixel]
             if block["charge"] == 0.0 or (row < OPEN and row >= own):
@@ -82,6 +84,6 @@ def put_hits(
                 hit["charge"], hit["time_ns"] = block["charge"], block["time"]
                 hit["particle"] = block["particle"]
                 full = pedestal[pixel, 0] + counts_of(block["charge"], curve[pixel, 0]) >= MAX_ADC
-                hit["flags"] = block["flags"] | (SATURATED if full else 0)
+                hit["flags"] = block["flags"] | (_SATURATED if full else 0)
             count += 1
     return count

@@ -11,10 +11,8 @@ import numpy.typing as npt
 from mx2prod.core.errors import ConfigError
 from mx2prod.core.suggest import nearest
 from mx2prod.detector import HardwareMap
-from mx2prod.raw.layout import Chain, RunHeader
-
-_SEQUENCER_ON = 0x9000
-"""Channel configuration as the DAQ of Mx2 writes it: sequencer and 5-bit hit counts."""
+from mx2prod.detector.hardware import board_names
+from mx2prod.raw.layout import RunHeader, board_key
 
 
 def selected_boards(
@@ -41,7 +39,7 @@ def selected_boards(
     """
     if febs == "all":
         return hardware.boards
-    names = ["-".join(map(str, board)) for board in hardware.boards.tolist()]
+    names = board_names(hardware.boards)
     chains = [name.rpartition("-")[0] for name in names]
     known = dict.fromkeys([*names, *chains])
     for name in febs:
@@ -65,13 +63,7 @@ def run_header(boards: npt.NDArray[np.void]) -> RunHeader:
     boards : ndarray of BOARD_DTYPE
         Boards of each chain from 1 on, as :func:`selected_boards` gives them.
     """
-    chains, counts = np.unique(boards[["crate", "croc", "chain"]], return_counts=True)
-    return RunHeader(
-        tuple(
-            Chain(crate, croc, chain, _SEQUENCER_ON | count)
-            for (crate, croc, chain), count in zip(chains.tolist(), counts.tolist(), strict=True)
-        )
-    )
+    return RunHeader.of_boards((board_key(*board) for board in boards.tolist()), assumed=False)
 
 
 def _require_prefixes(boards: npt.NDArray[np.void]) -> None:

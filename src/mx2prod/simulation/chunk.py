@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.raw.columns import FEB_DTYPE, GATE_DTYPE, FebFlag, GateChunk
+from mx2prod.raw.columns import FEB_ABSENT, FEB_DTYPE, GATE_DTYPE, FebFlag, GateChunk
 from mx2prod.raw.layout import DETECTOR_MX2
 from mx2prod.simulation.plan import has_light_injection
 from mx2prod.simulation.registers import event_counts, gate_registers
@@ -23,8 +23,6 @@ CONFIGURATION = 60
 
 _NO_LED = (0, 8)
 """LED level and group that runs without light injection store."""
-
-_WHEN_ABSENT = FebFlag.ABSENT | FebFlag.NO_DISCRIMINATOR | FebFlag.NO_FPGA | FebFlag.ADC_INCOMPLETE
 
 
 def gate_rows(plan: _Columns, file: FileSpec, n_boards: int) -> _Columns:
@@ -91,7 +89,7 @@ def without_boards(
     kept_records, kept_adc = ~silent[chunk.records["feb"]], ~silent[chunk.adc_frames["feb"]]
     _empty(febs, silent)
     febs["firmware"][absent] = 0
-    febs["flags"][absent] = _WHEN_ABSENT.value
+    febs["flags"][absent] = FEB_ABSENT.value
     febs["flags"][no_answer & ~absent] = FebFlag.NO_ANSWER.value
     registers[silent] = 0
     febs["first_record"] = np.cumsum(febs["n_records"]) - febs["n_records"]

@@ -13,11 +13,9 @@ from mx2prod.simulation.beam import parameter_row
 from mx2prod.simulation.columns import DEPOSIT_DTYPE, PARTICLE_DTYPE, VERTEX_DTYPE
 from mx2prod.simulation.events_kernels import MOST_PARTICLES, make_gate
 from mx2prod.simulation.layers import Layers
+from mx2prod.simulation.plan import NUMI
 from mx2prod.simulation.random_kernels import normal_table
 from mx2prod.simulation.spec import FileSpec, Spec
-
-NUMI_TRIGGER = 16
-"""Trigger type of a gate with beam."""
 
 Rows = npt.NDArray[np.void]
 
@@ -101,7 +99,7 @@ class EventGenerator:
             If the rates are so high that a gate has more particles than a random stream can name.
         """
         counts = np.zeros(3, np.int64)
-        with_beam = (plan["trigger_type"] == NUMI_TRIGGER) & (plan["pot"] > 0)
+        with_beam = (plan["trigger_type"] == NUMI) & (plan["pot"] > 0)
         for gate, pot in plan[with_beam][["gate", "pot"]].tolist():
             self._add_gate(gate, pot / self._nominal, counts)
         kept = (rows[:n].copy() for rows, n in zip(self._rows, counts.tolist(), strict=True))

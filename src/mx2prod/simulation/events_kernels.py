@@ -33,7 +33,7 @@ from mx2prod.simulation.interactions_kernels import (
 )
 from mx2prod.simulation.layers import LAYER_DTYPE, PLANE_DTYPE, SHAPE_DTYPE
 from mx2prod.simulation.materials import MATERIAL_DTYPE
-from mx2prod.simulation.random_kernels import poisson, start
+from mx2prod.simulation.random_kernels import STATE_WORDS, poisson, start
 from mx2prod.simulation.showers_kernels import shower
 from mx2prod.simulation.strips_kernels import MAX_CROSSINGS
 from mx2prod.simulation.tracks_kernels import TRACK_DTYPE, Output, World, follow
@@ -166,7 +166,7 @@ def make_gate(
     """
     world = World(params, shape, layers, planes, materials, normals)
     out = Output(particles, vertices, deposits, counts)
-    beam, own = np.empty(11, np.uint32), np.empty(11, np.uint32)
+    beam, own = np.empty(STATE_WORDS, np.uint32), np.empty(STATE_WORDS, np.uint32)
     start(beam, key[0], key[1], key[2], key[3], _BEAM, GATE_STREAM)
     work = (np.zeros(1, TRACK_DTYPE), np.zeros((MAX_CROSSINGS, 3)))
     daughters = np.zeros(MOST_DAUGHTERS, TRACK_DTYPE)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mx2prod.core.errors import InputFileError
-from mx2prod.detector import Planes, to_view
+from mx2prod.detector import Planes, strip_ends, to_view
 from mx2prod.simulation.columns import DEPOSIT_DTYPE
 from mx2prod.simulation.external_columns import ExternalFormat, read_columns
 
@@ -138,15 +138,14 @@ def _to_strips(
     cosine, sine = np.cos(rotation[plane]), np.sin(rotation[plane])
     t, along = cosine * t - sine * along, sine * t + cosine * along
     strip, beyond = nearest_triangle(t, height, planes)
-    half = shape.outline_side_mm - np.abs(shape.strip_pitch_mm * (strip - shape.middle_strip))
-    half /= np.sqrt(3.0)
+    low, high = strip_ends(np.clip(strip, 1, shape.strips_per_plane), shape)
     inside = (
         (strip >= 1)
         & (strip <= shape.strips_per_plane)
         & (np.abs(height) <= shape.strip_height_mm / 2 + _EDGE_MM)
         & (beyond <= _EDGE_MM)
-        & (along >= -half - _EDGE_MM)
-        & (along <= np.minimum(half, shape.outline_cut_mm) + _EDGE_MM)
+        & (along >= low - _EDGE_MM)
+        & (along <= high + _EDGE_MM)
     )
     rows = np.zeros(len(t), DEPOSIT_DTYPE)
     rows["gate"], rows["particle"] = segments.gate, segments.particle

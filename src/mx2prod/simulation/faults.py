@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from mx2prod.core.errors import ConfigError
 from mx2prod.core.suggest import nearest
+from mx2prod.detector.hardware import board_names
 from mx2prod.raw.columns import FebFlag, GateChunk
 from mx2prod.simulation.chunk import without_boards
 from mx2prod.simulation.spec import Fault, FaultKind, FileSpec
@@ -56,14 +57,15 @@ class FileFaults:
         ConfigError
             If the address of a defect is no board of the file, or a size is out of bounds.
         """
-        number = {"-".join(map(str, board)): row for row, board in enumerate(boards.tolist())}
+        number = {name: row for row, name in enumerate(board_names(boards))}
         of_boards = [
             (fault, _board(fault, number)) for fault in faults if fault.kind in BOARD_FAULTS
         ]
-        cuts = [_left(fault) for fault in faults if fault.kind == "truncated" and acts(fault, file)]
-        lost_mark = any(fault.kind == "no_sentinel" and acts(fault, file) for fault in faults)
+        acting = [fault for fault in faults if acts(fault, file.run)]
+        cuts = [_left(fault) for fault in acting if fault.kind == "truncated"]
+        lost_mark = any(fault.kind == "no_sentinel" for fault in acting)
         return cls(
-            tuple((fault, row) for fault, row in of_boards if acts(fault, file)),
+            tuple((fault, row) for fault, row in of_boards if acts(fault, file.run)),
             min(cuts, default=1.0),
             not lost_mark,
         )
@@ -87,9 +89,9 @@ class FileFaults:
         return without_boards(chunk, hit["absent_feb"], hit["stopped_feb"])
 
 
-def acts(fault: Fault, file: FileSpec) -> bool:
-    """Tell whether a file's run has a defect."""
-    return fault.from_run <= file.run and (fault.to_run == 0 or file.run <= fault.to_run)
+def acts(fault: Fault, run: int) -> bool:
+    """Tell whether a run has a defect."""
+    return fault.from_run <= run and (fault.to_run == 0 or run <= fault.to_run)
 
 
 def _has(fault: Fault, gates: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:

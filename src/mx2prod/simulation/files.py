@@ -13,9 +13,10 @@ from typing import Any, BinaryIO
 from zlib_ng import zlib_ng
 
 from mx2prod.core.errors import UsageError
-from mx2prod.core.files import adler32_of, atomic_path, refuse_existing, write_text
+from mx2prod.core.files import adler32_of, atomic_folder, atomic_path, refuse_existing, write_text
 from mx2prod.core.ids import FileName, RunSubrun
 from mx2prod.core.time import stamp
+from mx2prod.core.units import KB
 from mx2prod.simulation.blocks import Block, FileSimulation
 from mx2prod.simulation.meta import truth_meta
 from mx2prod.simulation.plan import start_us
@@ -24,14 +25,11 @@ from mx2prod.simulation.sidecar import SidecarContent, sidecar_text
 from mx2prod.simulation.spec import FileSpec
 from mx2prod.simulation.truth import (
     TruthTables,
-    atomic_folder,
     table_names,
     truth_folder,
     write_constants,
     write_meta,
 )
-
-KB = 1000
 
 
 @dataclass(frozen=True)

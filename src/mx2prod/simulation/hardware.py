@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from mx2prod.constants import Table
 from mx2prod.detector import Detector, Response, load_detector
+from mx2prod.detector.hardware import board_names
 from mx2prod.detector.response import ELECTRON_CHARGE_FC
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
 from mx2prod.simulation.hardware_kernels import DRAWS_OF_BOARD, DRAWS_OF_PIXEL, draw_boards
@@ -172,10 +173,7 @@ class TrueDetector:
         return {
             "light": self.light,
             "temperature_counts": float(np.mean(self.temperature)),
-            "hv_off": [
-                "-".join(map(str, board))
-                for board in self.detector.hardware.boards[self.hv_off].tolist()
-            ],
+            "hv_off": board_names(self.detector.hardware.boards[self.hv_off]),
             "slewing_ns": self.slewing_ns,
         }
 
@@ -271,8 +269,7 @@ def _thresholds(response: Response, normals: Floats) -> Floats:
 
 def _curves(response: Response, n_channels: int) -> Floats:
     names = ("adc0", "slope1", "kink1", "slope2", "kink2", "slope3")
-    curves = [response.curve_high, response.curve_medium, response.curve_low]
-    values = [[getattr(curve, name) for name in names] for curve in curves]
+    values = [[getattr(curve, name) for name in names] for curve in response.curves]
     return np.tile(np.array(values), (n_channels, 1, 1))
 
 

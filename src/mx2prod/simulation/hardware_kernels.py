@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from numba import float32, float64, njit, types, uint64
 
-from mx2prod.simulation.random_kernels import STATE_WORDS, normal, start, uniform
+from mx2prod.simulation.columns import Layer
+from mx2prod.simulation.random_kernels import NO_BOARD, STATE_WORDS, normal, start, uniform
 
-HARDWARE_LAYER = 0
 DRAWS_OF_PIXEL = 8
 """Normal numbers of a pixel: three pedestals, three widths, gain, threshold."""
 DRAWS_OF_BOARD = 4
 """Uniform numbers of a board: two LED levels, phase of the day wave, high voltage."""
+
+_HARDWARE = int(Layer.HARDWARE)
 
 
 @njit(
@@ -42,7 +44,7 @@ def draw_boards(seed: int, table: Any, pixels: Any, profile: Any, boards: Any) -
     """
     state = np.zeros(STATE_WORDS, np.uint32)
     for feb in range(pixels.shape[0]):
-        start(state, seed, 0, 0, 0, HARDWARE_LAYER, feb)
+        start(state, seed, 0, 0, 0, _HARDWARE, feb)
         for number in range(DRAWS_OF_BOARD):
             boards[feb, number] = uniform(state)
         for pixel in range(pixels.shape[1]):
@@ -70,6 +72,6 @@ def draw_values(seed: int, stream: int, table: Any, normals: Any, uniforms: Any)
     """
     state = np.zeros(STATE_WORDS, np.uint32)
     for number in range(normals.size):
-        start(state, seed, number, stream, 0, HARDWARE_LAYER, 4095)
+        start(state, seed, number, stream, 0, _HARDWARE, NO_BOARD)
         normals[number] = normal(state, table)
         uniforms[number] = uniform(state)

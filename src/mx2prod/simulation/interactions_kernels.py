@@ -10,10 +10,9 @@ from typing import Any
 
 from numba import njit
 
-from mx2prod.simulation.beam_kernels import MUON_MASS, set_direction
+from mx2prod.simulation.beam_kernels import MUON_MASS, point_in_hexagon, set_direction
 from mx2prod.simulation.materials import Medium
 from mx2prod.simulation.random_kernels import exponential, normal, uniform
-from mx2prod.simulation.strips_kernels import hexagon_radius
 
 PION_MASS = 139.57039
 PROTON_MASS = 938.27209
@@ -49,11 +48,7 @@ def draw_vertex(world: Any, state: Any) -> Any:
     layer = world.layers[chosen]
     z = layer["low"] + (layer["high"] - layer["low"]) * uniform(state)
     apothem = world.shape[0]["hexagon"]
-    while True:
-        x = 1.2 * apothem * (2.0 * uniform(state) - 1.0)
-        y = 1.2 * apothem * (2.0 * uniform(state) - 1.0)
-        if hexagon_radius(x, y) < apothem:
-            break
+    x, y = point_in_hexagon(state, 1.2 * apothem, apothem)
     region = 2
     if not in_argon:
         region = 1 if layer["plane"] < params["downstream"] else 3

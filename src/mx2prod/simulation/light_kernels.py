@@ -12,15 +12,18 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from mx2prod.constants.keys import PIXELS_PER_HALF
+from mx2prod.detector import Electronics
+from mx2prod.simulation.columns import HitFlag
 from mx2prod.simulation.random_kernels import exponential, gamma, poisson, uniform
 
-CROSS_TALK, AFTERPULSE, DARK = 1, 2, 4
-GRID = 8
+GRID = Electronics().pmt_columns
 """Pixels in a row of the PMT."""
-HALF_BOARD = 32
 REFERENCE_PE = 10.0
 """Light at which the time walk is 0 (rock-muon page, section 6)."""
 
+_CROSS_TALK = int(HitFlag.CROSS_TALK)
+_AFTERPULSE = int(HitFlag.AFTERPULSE)
 
 ARRIVAL_DTYPE = np.dtype(
     [
@@ -60,6 +63,23 @@ def _charge_of(state: Any, table: Any, pe: int, gain: float, w2: float) -> Any:
 
 
 @njit(nogil=True)
+def _pixel_at(row: int, column: int) -> Any:
+    """Pixel of the grid; -1 beyond the edge."""
+    if 0 <= row < GRID and 0 <= column < GRID:
+        return row * GRID + column
+    return -1
+
+
+@njit(nogil=True)
+def _side_neighbour(pixel: int, step: int) -> Any:
+    """One of the four pixels beside a pixel; -1 beyond the edge."""
+    row, column = pixel // GRID, pixel % GRID
+    row += 1 if step == 0 else -1 if step == 1 else 0
+    column += 1 if step == 2 else -1 if step == 3 else 0
+    return _pixel_at(row, column)
+
+
+@njit(nogil=True)
 def _share(
     arrivals: Any, number: int, pixel: int, time: float, charge: float, particle: int, flags: int,
     share: float, alive: Any,
@@ -67,15 +87,12 @@ def _share(
     """Charge that the side neighbours get in dynodes and board, if they work."""
     if share <= 0.0:
         return number
-    row, column = pixel // GRID, pixel % GRID
     for step in range(4):
-        r = row + (1 if step == 0 else -1 if step == 1 else 0)
-        c = column + (1 if step == 2 else -1 if step == 3 else 0)
-        if 0 <= r < GRID and 0 <= c < GRID and alive[r * GRID + c]:
+        other = _side_neighbour(pixel, step)
+        if other >= 0 and alive[other]:
             number = add_arrival(
-                arrivals, number, r * GRID + c, time, 0.0, share * charge, particle,
-                flags | CROSS_TALK,
-            )  # fmt: skip
+                arrivals, number, other, time, 0.0, share * charge, particle, flags | _CROSS_TALK
+            )
     return number
 
 
@@ -105,7 +122,7 @@ def add_light(
     charge = _charge_of(state, table, pe, gains[pixel], w2)
     late = (
         time
-        + offsets[pixel // 32]
+        + offsets[pixel // PIXELS_PER_HALF]
         + slewing * (1.0 / math.sqrt(pe) - 1.0 / math.sqrt(REFERENCE_PE))
     )
     number = add_arrival(arrivals, number, pixel, late, pe, charge, particle, flags)
@@ -114,7 +131,7 @@ def add_light(
         after = late + delay * exponential(state)
         extra = _charge_of(state, table, 1, gains[pixel], w2)
         number = add_arrival(
-            arrivals, number, pixel, after, 1.0, extra, particle, flags | AFTERPULSE
+            arrivals, number, pixel, after, 1.0, extra, particle, flags | _AFTERPULSE
         )
     return number
 
@@ -123,18 +140,11 @@ def add_light(
 def neighbour_of(state: Any, pixel: int, side: float, corner: float) -> Any:
     """Pixel that stray light goes to: a side or corner neighbour; -1 beyond the edge."""
     u = uniform(state) * (4.0 * side + 4.0 * corner)
-    row, column = pixel // GRID, pixel % GRID
     if u < 4.0 * side:
-        step = min(3, int(u / side))
-        row += 1 if step == 0 else -1 if step == 1 else 0
-        column += 1 if step == 2 else -1 if step == 3 else 0
-    else:
-        step = min(3, int((u - 4.0 * side) / corner))
-        row += 1 if step < 2 else -1
-        column += 1 if step % 2 == 0 else -1
-    if 0 <= row < GRID and 0 <= column < GRID:
-        return row * GRID + column
-    return -1
+        return _side_neighbour(pixel, min(3, int(u / side)))
+    step = min(3, int((u - 4.0 * side) / corner))
+    row = pixel // GRID + (1 if step < 2 else -1)
+    return _pixel_at(row, pixel % GRID + (1 if step % 2 == 0 else -1))
 
 
 @njit(nogil=True)
@@ -151,7 +161,7 @@ def add_mean_light(
         other = neighbour_of(state, pixel, side, corner)
         if other >= 0:
             number = add_light(
-                state, table, arrivals, number, other, time, 1, particle, CROSS_TALK, gains, alive,
+                state, table, arrivals, number, other, time, 1, particle, _CROSS_TALK, gains, alive,
                 response, offsets,
             )  # fmt: skip
     own = poisson(state, mean)

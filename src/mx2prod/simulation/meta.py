@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from mx2prod.detector.hardware import board_names
+
 if TYPE_CHECKING:
     from mx2prod.simulation.blocks import FileSimulation
 
@@ -32,7 +34,7 @@ def truth_meta(simulation: FileSimulation) -> dict[str, Any]:
         "file": file.model_dump(mode="json"),
         "detector": simulation.detector.versions(),
         "software": {name: version(name) for name in _LIBRARIES},
-        "boards": ["-".join(map(str, board)) for board in simulation.boards.tolist()],
+        "boards": board_names(simulation.boards),
         "conditions": simulation.truth.conditions(),
         "deposits_adler32": simulation.deposits.adler32 if simulation.deposits else None,
     }

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ import numpy.typing as npt
 from mx2prod.core.errors import ConfigError
 from mx2prod.core.suggest import nearest
 from mx2prod.detector import weave_slots
+from mx2prod.detector.hardware import board_names
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
 from mx2prod.simulation.hardware_kernels import draw_values
 from mx2prod.simulation.miscalibration_tables import take_table
@@ -51,29 +52,53 @@ class Draw:
 
     Attributes
     ----------
+    name : str
+        What it acts on.
     entry : Miscalibration
     seed : int
     stream : int
         Names the random numbers.
     """
 
+    name: str
     entry: Miscalibration
     seed: int
     stream: int
 
-    def added(self, n: int, name: str) -> Floats:
+    def added(self, n: int) -> Floats:
         """Give what is added to n values; laws gauss, uniform, shift."""
-        return self._values(n, name, {"gauss", "uniform", "shift"})
+        return self._values(n, {"gauss", "uniform", "shift"})
 
-    def factor(self, n: int, name: str) -> Floats:
+    def factor(self, n: int) -> Floats:
         """Give what n values are multiplied by; laws gauss, uniform, scale."""
-        values = self._values(n, name, {"gauss", "uniform", "scale"})
+        values = self._values(n, {"gauss", "uniform", "scale"})
         if self.entry.kind == "scale":
             return values
         return np.asarray(np.maximum(1 + values, 0.01))
 
-    def _values(self, n: int, name: str, laws: set[str]) -> Floats:
-        require_law(self.entry, name, laws)
+    def require_law(self, laws: set[str]) -> None:
+        """Refuse a law that the known error cannot have.
+
+        Raises
+        ------
+        ConfigError
+        """
+        if self.entry.kind not in laws:
+            raise ConfigError(
+                f"miscalibrate.{self.name}: kind {self.entry.kind!r} has no meaning here, expected "
+                f"one of {', '.join(sorted(laws))}"
+            )
+
+    def boards(self, truth: TrueDetector) -> Bools:
+        """Tell which boards it acts on, shape (n_febs,); see :func:`boards_of`."""
+        return boards_of(truth, self.entry.boards, f"miscalibrate.{self.name}")
+
+    def channels(self, truth: TrueDetector) -> Bools:
+        """Tell which channels it acts on, shape (n_channels,)."""
+        return np.repeat(self.boards(truth), PIXELS_PER_BOARD)
+
+    def _values(self, n: int, laws: set[str]) -> Floats:
+        self.require_law(laws)
         normals, uniforms = np.empty((2, n))
         draw_values(np.uint64(self.seed), self.stream, normal_table(), normals, uniforms)
         if self.entry.kind == "gauss":
@@ -81,20 +106,6 @@ class Draw:
         if self.entry.kind == "uniform":
             return self.entry.size * (2 * uniforms - 1)
         return np.full(n, self.entry.size)
-
-
-def require_law(entry: Miscalibration, name: str, laws: set[str]) -> None:
-    """Refuse a law that a known error cannot have.
-
-    Raises
-    ------
-    ConfigError
-    """
-    if entry.kind not in laws:
-        raise ConfigError(
-            f"miscalibrate.{name}: kind {entry.kind!r} has no meaning here, expected one of "
-            f"{', '.join(sorted(laws))}"
-        )
 
 
 def miscalibrate(truth: TrueDetector, spec: Spec, run: int) -> None:
@@ -122,7 +133,7 @@ def miscalibrate(truth: TrueDetector, spec: Spec, run: int) -> None:
             if entry.table:
                 take_table(truth, name, Path(entry.table))
             else:
-                act(truth, Draw(entry, spec.seed, 1 + 64 * place + number))
+                act(truth, Draw(name, entry, spec.seed, 1 + 64 * place + number))
 
 
 def boards_of(truth: TrueDetector, names: list[str], where: str) -> Bools:
@@ -133,7 +144,7 @@ def boards_of(truth: TrueDetector, names: list[str], where: str) -> Bools:
     ConfigError
         If a board does not exist.
     """
-    known = ["-".join(map(str, board)) for board in truth.detector.hardware.boards.tolist()]
+    known = board_names(truth.detector.hardware.boards)
     for name in names:
         if name not in known:
             raise ConfigError(
@@ -143,86 +154,85 @@ def boards_of(truth: TrueDetector, names: list[str], where: str) -> Bools:
     return np.array([not names or name in names for name in known])
 
 
-def _channels(truth: TrueDetector, draw: Draw, name: str) -> Bools:
-    boards = boards_of(truth, draw.entry.boards, f"miscalibrate.{name}")
-    return np.repeat(boards, PIXELS_PER_BOARD)
+def exchange_boards(array: npt.NDArray[Any], first: int, second: int) -> None:
+    """Exchange what two boards have in an array by channel, in place."""
+    by_board = array.reshape(-1, PIXELS_PER_BOARD, *array.shape[1:])
+    by_board[[first, second]] = by_board[[second, first]]
 
 
 def _pedestal(truth: TrueDetector, draw: Draw) -> None:
-    chosen = _channels(truth, draw, "pedestal")
+    chosen = draw.channels(truth)
     if draw.entry.kind == "drift":
         truth.drift[chosen[::PIXELS_PER_BOARD]] += draw.entry.size
         return
-    added = draw.added(truth.pedestal.size, "pedestal").reshape(truth.pedestal.shape)
+    added = draw.added(truth.pedestal.size).reshape(truth.pedestal.shape)
     truth.pedestal[chosen] += added[chosen]
 
 
 def _gain(truth: TrueDetector, draw: Draw) -> None:
-    chosen = _channels(truth, draw, "gain")
-    truth.gain[chosen] *= draw.factor(len(truth.gain), "gain")[chosen]
+    chosen = draw.channels(truth)
+    truth.gain[chosen] *= draw.factor(len(truth.gain))[chosen]
 
 
 def _feb(truth: TrueDetector, draw: Draw) -> None:
-    chosen = _channels(truth, draw, "feb")
+    chosen = draw.channels(truth)
     if draw.entry.kind == "swap":
         if len(draw.entry.boards) != 2:
             raise ConfigError("miscalibrate.feb: swap needs two boards")
-        by_board = truth.curve.reshape(-1, PIXELS_PER_BOARD, *truth.curve.shape[1:])
-        first, second = np.flatnonzero(chosen[::PIXELS_PER_BOARD])
-        by_board[[first, second]] = by_board[[second, first]]
+        exchange_boards(truth.curve, *np.flatnonzero(chosen[::PIXELS_PER_BOARD]).tolist())
         return
-    factor = draw.factor(len(truth.curve), "feb")[chosen]
+    factor = draw.factor(len(truth.curve))[chosen]
     slopes = truth.curve[chosen]
     slopes[:, :, SLOPES] *= factor[:, None, None]
     truth.curve[chosen] = slopes
 
 
 def _feb_ratio(truth: TrueDetector, draw: Draw) -> None:
-    chosen = _channels(truth, draw, "feb_ratio")
-    factor = draw.factor(2 * len(truth.curve), "feb_ratio").reshape(-1, 2)[chosen]
+    chosen = draw.channels(truth)
+    factor = draw.factor(2 * len(truth.curve)).reshape(-1, 2)[chosen]
     slopes = truth.curve[chosen]
     slopes[:, 1:, SLOPES] *= factor[:, :, None]
     truth.curve[chosen] = slopes
 
 
 def _strip(truth: TrueDetector, draw: Draw) -> None:
-    truth.strip_response *= draw.factor(len(truth.strip_response), "strip")
+    truth.strip_response *= draw.factor(len(truth.strip_response))
 
 
 def _light(truth: TrueDetector, draw: Draw) -> None:
-    require_law(draw.entry, "light", {"scale"})
+    draw.require_law({"scale"})
     truth.light *= draw.entry.size
 
 
 def _attenuation(truth: TrueDetector, draw: Draw) -> None:
-    truth.attenuation[:, 0] *= draw.factor(len(truth.attenuation), "attenuation")
+    truth.attenuation[:, 0] *= draw.factor(len(truth.attenuation))
 
 
 def _planes(truth: TrueDetector, draw: Draw) -> None:
-    truth.plane_shift_mm += draw.added(len(truth.plane_shift_mm), "planes")
+    truth.plane_shift_mm += draw.added(len(truth.plane_shift_mm))
 
 
 def _rotations(truth: TrueDetector, draw: Draw) -> None:
-    truth.plane_rotation_rad += draw.added(len(truth.plane_rotation_rad), "rotations")
+    truth.plane_rotation_rad += draw.added(len(truth.plane_rotation_rad))
 
 
 def _timing(truth: TrueDetector, draw: Draw) -> None:
-    boards = boards_of(truth, draw.entry.boards, "miscalibrate.timing")
-    added = draw.added(truth.offset_ns.size, "timing").reshape(truth.offset_ns.shape)
+    boards = draw.boards(truth)
+    added = draw.added(truth.offset_ns.size).reshape(truth.offset_ns.shape)
     truth.offset_ns[boards] += added[boards]
 
 
 def _slewing(truth: TrueDetector, draw: Draw) -> None:
-    require_law(draw.entry, "slewing", {"scale"})
+    draw.require_law({"scale"})
     truth.slewing_ns *= draw.entry.size
 
 
 def _weave(truth: TrueDetector, draw: Draw) -> None:
     """Give boards the other weave: their strips move to other pixels."""
-    require_law(draw.entry, "weave", {"swap"})
+    draw.require_law({"swap"})
     if not draw.entry.boards:
         raise ConfigError("miscalibrate.weave: name the boards")
-    for feb in np.flatnonzero(boards_of(truth, draw.entry.boards, "miscalibrate.weave")).tolist():
+    for feb in np.flatnonzero(draw.boards(truth)).tolist():
         _swap_weave(truth, feb)
 
 

@@ -26,6 +26,7 @@ from mx2prod.constants import (
     Timing,
     read_parquet,
 )
+from mx2prod.constants.tables import GAINS
 from mx2prod.core.errors import ConfigError, TableError
 
 if TYPE_CHECKING:
@@ -33,18 +34,8 @@ if TYPE_CHECKING:
 
 ROUNDING_VARIANCE = 1 / 12
 """Of a reading in whole ADC."""
-_GAINS = ("hg", "mg", "lg")
-_CURVE = ("adc0", "slope1", "xkink1", "slope2", "xkink2", "slope3")
-_SCHEMAS: dict[str, type[Constants]] = {
-    "pedestal": Pedestal,
-    "gain": PmtGain,
-    "feb": FebResponse,
-    "strip": StripToStrip,
-    "attenuation": AttenuationId,
-    "planes": Alignment,
-    "rotations": Alignment,
-    "timing": Timing,
-}
+CURVE = ("adc0", "slope1", "xkink1", "slope2", "xkink2", "slope3")
+"""Parameters of a curve, in the order of :attr:`.TrueDetector.curve`."""
 
 
 def take_table(truth: TrueDetector, name: str, path: Path) -> None:
@@ -66,14 +57,13 @@ def take_table(truth: TrueDetector, name: str, path: Path) -> None:
     InputFileError, TableError
         If the table cannot be read, has another schema, or a row of something that does not exist.
     """
-    if name not in _SCHEMAS:
+    if name not in _TABLES:
         raise ConfigError(f"miscalibrate.{name}: no table of it exists, give kind and size")
+    schema, take = _TABLES[name]
     table = read_parquet(path)
-    if table.schema is not _SCHEMAS[name]:
-        raise TableError(
-            f"{path}: a table of {table.schema.schema}, expected {_SCHEMAS[name].schema}"
-        )
-    _TABLES[name](truth, table)
+    if table.schema is not schema:
+        raise TableError(f"{path}: a table of {table.schema.schema}, expected {schema.schema}")
+    take(truth, table)
 
 
 def _rows(truth: TrueDetector, table: Table) -> npt.NDArray[np.int64]:
@@ -91,7 +81,7 @@ def _plane_rows(truth: TrueDetector, table: Table) -> npt.NDArray[np.int64]:
 def _take_pedestals(truth: TrueDetector, table: Table) -> None:
     rows = _rows(truth, table)
     rest = truth.response.common_shift**2 + ROUNDING_VARIANCE
-    for gain, prefix in enumerate(_GAINS):
+    for gain, (prefix, _) in enumerate(GAINS):
         truth.pedestal[rows, gain] = table[f"{prefix}_mean"]
         truth.noise[rows, gain] = np.sqrt(np.maximum(table[f"{prefix}_rms"] ** 2 - rest, 0))
 
@@ -102,8 +92,8 @@ def _take_gains(truth: TrueDetector, table: Table) -> None:
 
 def _take_curves(truth: TrueDetector, table: Table) -> None:
     rows = _rows(truth, table)
-    for gain, prefix in enumerate(_GAINS):
-        for number, column in enumerate(_CURVE):
+    for gain, (prefix, _) in enumerate(GAINS):
+        for number, column in enumerate(CURVE):
             truth.curve[rows, gain, number] = table[f"{prefix}_{column}"]
 
 
@@ -135,13 +125,13 @@ def _take_offsets(truth: TrueDetector, table: Table) -> None:
     truth.offset_ns[boards, table["half"]] = table["offset_ns"]
 
 
-_TABLES: dict[str, Callable[[TrueDetector, Table], None]] = {
-    "pedestal": _take_pedestals,
-    "gain": _take_gains,
-    "feb": _take_curves,
-    "strip": _take_strips,
-    "attenuation": _take_attenuation,
-    "planes": _take_shifts,
-    "rotations": _take_rotations,
-    "timing": _take_offsets,
+_TABLES: dict[str, tuple[type[Constants], Callable[[TrueDetector, Table], None]]] = {
+    "pedestal": (Pedestal, _take_pedestals),
+    "gain": (PmtGain, _take_gains),
+    "feb": (FebResponse, _take_curves),
+    "strip": (StripToStrip, _take_strips),
+    "attenuation": (AttenuationId, _take_attenuation),
+    "planes": (Alignment, _take_shifts),
+    "rotations": (Alignment, _take_rotations),
+    "timing": (Timing, _take_offsets),
 }

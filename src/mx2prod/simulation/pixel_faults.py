@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mx2prod.core.errors import ConfigError
+from mx2prod.detector import Electronics
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
-from mx2prod.simulation.faults import BOARD_FAULTS, FILE_FAULTS
+from mx2prod.simulation.faults import BOARD_FAULTS, FILE_FAULTS, acts
 from mx2prod.simulation.hardware_kernels import draw_values
-from mx2prod.simulation.miscalibration import boards_of
+from mx2prod.simulation.miscalibration import boards_of, exchange_boards
 from mx2prod.simulation.random_kernels import normal_table
 from mx2prod.simulation.spec import Fault, Spec
 
@@ -26,7 +27,7 @@ NOISY_FACTOR = 5.0
 """Noise of a noisy pixel over what it was (detector page)."""
 HOT_RATE = 5_000.0
 """Dark rate of a hot pixel, Hz (detector page)."""
-ADC_BITS = 12
+ADC_BITS = Electronics().adc_bits
 _FIRST_STREAM = 60_000
 
 
@@ -48,7 +49,7 @@ def apply_pixel_faults(truth: TrueDetector, spec: Spec, run: int) -> None:
     _at_random(truth, spec)
     for fault in spec.faults:
         _require_whole_files(fault)
-        if fault.from_run <= run and (fault.to_run == 0 or run <= fault.to_run):
+        if acts(fault, run):
             _apply(truth, fault)
 
 
@@ -94,7 +95,9 @@ def _apply(truth: TrueDetector, fault: Fault) -> None:
         truth.dark_rate[_channel(truth, fault, fault.address)] = fault.size or HOT_RATE
     elif fault.kind == "stuck_bit":
         if not 0 <= fault.size < ADC_BITS:
-            raise ConfigError(f"faults: stuck_bit {fault.size:g}: expected a bit from 0 to 11")
+            raise ConfigError(
+                f"faults: stuck_bit {fault.size:g}: expected a bit from 0 to {ADC_BITS - 1}"
+            )
         channel = _channel(truth, fault, fault.address)
         truth.stuck[channel] |= np.uint16(1 << int(fault.size))
     elif fault.kind == "hv_off":
@@ -122,8 +125,7 @@ def _swap_boards(truth: TrueDetector, fault: Fault) -> None:
     )
     for array in (truth.pedestal, truth.noise, truth.gain, truth.curve, truth.threshold,
                   truth.dark_rate, truth.alive, truth.noisy, truth.stuck):  # fmt: skip
-        by_board = array.reshape(-1, PIXELS_PER_BOARD, *array.shape[1:])
-        by_board[[first, second]] = by_board[[second, first]]
+        exchange_boards(array, first, second)
     for array in (truth.offset_ns, truth.hv, truth.temperature, truth.hv_off, truth.day_phase,
                   truth.drift):  # fmt: skip
         array[[first, second]] = array[[second, first]]

@@ -11,15 +11,18 @@ Poisson random variables" (1993), algorithm PTRS.  Gamma: Marsaglia and Tsang (2
 from __future__ import annotations
 
 import math
+from functools import cache
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types, uint32, uint64
+from numba import njit, uint32, uint64
 
 STATE_WORDS = 11
 """Key (2), counter (4), numbers drawn ahead (4), numbers used of these (1)."""
+NO_BOARD = 4095
+"""In the place of the board: streams that belong to no board."""
 
 TABLE_BITS = 13
 FIRST_SHARE, SECOND_SHARE = np.float32(0.8), np.float32(0.6)
@@ -32,6 +35,7 @@ _ROUNDS = 10
 _LARGE_MEAN = 12.0
 
 
+@cache
 def normal_table() -> npt.NDArray[np.float32]:
     """Give the table behind :func:`normal`: quantiles of equal probability, unit variance.
 
@@ -39,6 +43,7 @@ def normal_table() -> npt.NDArray[np.float32]:
     -------
     ndarray of float32, shape (8192,)
         From the standard library alone, so that other versions of NumPy give the same numbers.
+        Computed once for a process; not to be changed.
     """
     size = 1 << TABLE_BITS
     quantiles = [NormalDist().inv_cdf((k + 0.5) / size) for k in range(size)]
@@ -204,16 +209,3 @@ def fill(state: Any, out: Any) -> None:
         for number in range(4):
             out[first + number] = state[6 + number]
     state[10] = uint32(4)
-
-
-@njit(types.void(types.Array(uint32, 1, "C"), types.Array(uint32, 1, "C")), nogil=True, cache=True)
-def fill_words(state: Any, out: Any) -> None:
-    """Fill an array with the next random words of a stream.
-
-    Parameters
-    ----------
-    state : ndarray of uint32, shape (11,)
-    out : ndarray of uint32, shape (n,)
-    """
-    for number in range(out.size):
-        out[number] = word(state)

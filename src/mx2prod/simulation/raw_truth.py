@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from mx2prod.raw.columns import FebFlag, GateChunk
-from mx2prod.raw.dump import dump_board
+from mx2prod.raw.dump import dump_board, dump_header
+from mx2prod.raw.encoder import chain_rows
 from mx2prod.raw.layout import (
     DAQ_HEADER_BYTES,
     MIN_FRAME_BYTES,
@@ -42,43 +42,26 @@ def gate_documents(chunk: GateChunk) -> list[dict[str, Any]]:
 
 
 def _gate(chunk: GateChunk, row: int, position: int) -> dict[str, Any]:
-    header = chunk.gates[row]
     chains = []
-    for rows in _chain_rows(chunk, header):
-        chain = _chain(chunk, rows, position)
+    for first, stop in chain_rows(chunk, row):
+        chain = _chain(chunk, first, stop, position)
         position += chain["bytes_written"]
         chains.append(chain)
+    return {**dump_header(chunk.gates[row]), "daq_header_offset": position, "chains": chains}
+
+
+def _chain(chunk: GateChunk, first: int, stop: int, position: int) -> dict[str, Any]:
+    febs = chunk.febs[first:stop]
+    frames, sizes = zip(*map(_board_size, febs), strict=True)
     return {
-        "gate": int(header["gate"]),
-        "trigger_type": int(header["trigger_type"]),
-        "global_gate": int(header["global_gate"]),
-        "time_us": int(header["time_us"]),
-        "readout_us": int(header["readout_us"]),
-        "minos_sgate": int(header["sgate"]),
-        "daq_header_offset": position,
-        "chains": chains,
-    }
-
-
-def _chain_rows(chunk: GateChunk, header: np.void) -> list[npt.NDArray[np.intp]]:
-    rows = int(header["first_feb"]) + np.arange(int(header["n_febs"]))
-    febs = chunk.febs[rows]
-    chain = febs["crate"].astype(int) << 8 | febs["croc"].astype(int) << 2 | febs["chain"]
-    return np.split(rows, np.flatnonzero(np.diff(chain)) + 1)
-
-
-def _chain(chunk: GateChunk, rows: npt.NDArray[np.intp], position: int) -> dict[str, Any]:
-    frames, sizes = zip(*(_board_size(chunk.febs[row]) for row in rows), strict=True)
-    first = chunk.febs[rows[0]]
-    return {
-        "crate": int(first["crate"]),
-        "croc": int(first["croc"]),
-        "chan": int(first["chain"]),
+        "crate": int(febs["crate"][0]),
+        "croc": int(febs["croc"][0]),
+        "chan": int(febs["chain"][0]),
         "block_bytes": sum(sizes),
         "n_frames": sum(frames),
         "file_offset": position if sum(sizes) else None,
         "bytes_written": sum(sizes),
-        "febs": [dump_board(chunk, int(row)) for row in rows],
+        "febs": [dump_board(chunk, row) for row in range(first, stop)],
     }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.core.units import US_PER_S
+from mx2prod.core.units import NS_PER_US, TICK_NS, US_PER_S
 from mx2prod.detector import Electronics, strip_ends, strip_length
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
 from mx2prod.detector.trip import CHANNEL_OF_PIXEL, N_TRIP_CHANNELS, TRIP_OF_PIXEL
@@ -27,9 +27,8 @@ from mx2prod.simulation.spec import FileSpec, Spec
 Floats = npt.NDArray[np.float64]
 _Columns = npt.NDArray[np.void]
 
-TICK_NS = 9.4154
-"""Two ticks are one period of the accelerator's radio frequency (raw-format page, section 4.1)."""
-SPAN_US, TICKS_OF_SPAN = 47_077, 5_000_000
+TICKS_OF_SPAN = 5_000_000
+SPAN_US = round(TICKS_OF_SPAN * TICK_NS / NS_PER_US)
 """Time in microseconds that is a whole number of ticks, so that no digit of a counter is lost."""
 MOST_ARRIVALS = 4096
 FIRST_ROWS = 65_536

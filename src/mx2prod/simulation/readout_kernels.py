@@ -9,23 +9,17 @@ import numba
 import numpy as np
 from numba import boolean, float32, float64, int32, int64, njit, types, uint64
 
-from mx2prod.raw.columns import FEB_DTYPE, RECORD_DTYPE
-from mx2prod.simulation.adc_kernels import CHARGE_DTYPE, N_PIXELS
-from mx2prod.simulation.block_kernels import (
-    N_TRIPS,
-    PIXELS_OF_TRIP,
-    put_charges,
-    put_hits,
-    put_records,
-)
-from mx2prod.simulation.columns import DEPOSIT_DTYPE, HIT_DTYPE
-from mx2prod.simulation.light_kernels import ARRIVAL_DTYPE, DARK, add_light, add_mean_light
-from mx2prod.simulation.random_kernels import STATE_WORDS, normal, poisson, start, uniform
+from mx2prod.detector.trip import PIXELS_PER_TRIP
+from mx2prod.raw.columns import FEB_DTYPE, N_PIXELS, N_TIMED_TRIPS, RECORD_DTYPE
+from mx2prod.simulation.adc_kernels import CHARGE_DTYPE
+from mx2prod.simulation.block_kernels import put_charges, put_hits, put_records
+from mx2prod.simulation.columns import DEPOSIT_DTYPE, HIT_DTYPE, HitFlag, Layer
+from mx2prod.simulation.light_kernels import ARRIVAL_DTYPE, add_light, add_mean_light
+from mx2prod.simulation.random_kernels import NO_BOARD, STATE_WORDS, normal, poisson, start, uniform
 from mx2prod.simulation.trip_kernels import BLOCK_DTYPE, OPEN, ROWS, clear, run_chip
 
-LIGHT_LAYER = 3
-WHOLE_GATE = 4095
-"""Name of the stream of a gate that belongs to no board."""
+_LIGHT = int(Layer.LIGHT)
+_DARK = int(HitFlag.DARK)
 _RECORDS = types.Array(numba.from_dtype(RECORD_DTYPE), 1, "C")
 _FEBS = types.Array(numba.from_dtype(FEB_DTYPE), 1, "C")
 _HITS = types.Array(numba.from_dtype(HIT_DTYPE), 1, "C")
@@ -91,7 +85,7 @@ def _board_arrivals(
         while dark[pixel] < wanted:
             pixel += 1
         count = add_light(
-            state, table, arrivals, count, pixel, uniform(state) * gate_ns, 1, -1, DARK, gains,
+            state, table, arrivals, count, pixel, uniform(state) * gate_ns, 1, -1, _DARK, gains,
             alive, response, offsets,
         )  # fmt: skip
     return count
@@ -173,16 +167,16 @@ def make_blocks(
         Records, charges, hits, and arrivals of the fullest board: what would have been needed.
     """
     alone, from_end, low_per_push, with_hits = choices[0], choices[1], choices[2], choices[3]
-    chip_pixels = PIXELS_OF_TRIP if alone else 2 * PIXELS_OF_TRIP
+    chip_pixels = PIXELS_PER_TRIP if alone else 2 * PIXELS_PER_TRIP
     n_chips, n_boards = N_PIXELS // chip_pixels, boards.size
     state = np.zeros(STATE_WORDS, np.uint32)
     arrivals = np.zeros(most_arrivals, ARRIVAL_DTYPE)
     by_time = np.zeros(most_arrivals, np.int64)
-    chips = np.zeros(N_TRIPS + 1, np.int64)
+    chips = np.zeros(N_TIMED_TRIPS + 1, np.int64)
     blocks = np.zeros((ROWS, N_PIXELS), BLOCK_DTYPE)
-    begins = np.zeros((N_TRIPS, ROWS), np.int64)
+    begins = np.zeros((N_TIMED_TRIPS, ROWS), np.int64)
     low = np.zeros(N_PIXELS, np.float64)
-    n_hits = np.zeros(N_TRIPS, np.int64)
+    n_hits = np.zeros(N_TIMED_TRIPS, np.int64)
     for row in range(ROWS):
         for pixel in range(N_PIXELS):
             clear(blocks[row, pixel])
@@ -192,11 +186,11 @@ def make_blocks(
         dead[gate] = 0.0
         common = level[gate]
         if common > 0.0:
-            start(state, seed, place[0], place[1], number, LIGHT_LAYER, WHOLE_GATE)
+            start(state, seed, place[0], place[1], number, _LIGHT, NO_BOARD)
             common *= max(0.0, 1.0 + injection[2] * normal(state, table))
         for board in range(n_boards):
             feb = gate * n_boards + board
-            start(state, seed, place[0], place[1], number, LIGHT_LAYER, boards[board])
+            start(state, seed, place[0], place[1], number, _LIGHT, boards[board])
             count = _board_arrivals(
                 state, table, arrivals, deposits, order[firsts[feb] : firsts[feb + 1]], strips,
                 pixel_of, gains[board], alive[board], response, offsets[board], dark[board],
@@ -209,7 +203,7 @@ def make_blocks(
             if count:
                 _sort_by_time(arrivals, count, chip_pixels, by_time, chips)
                 for chip in range(n_chips):
-                    trips = N_TRIPS // n_chips
+                    trips = N_TIMED_TRIPS // n_chips
                     timed, blind = run_chip(
                         arrivals, by_time, (chips[chip], chips[chip + 1]),
                         (chip * chip_pixels, (chip + 1) * chip_pixels), blocks,
@@ -223,7 +217,7 @@ def make_blocks(
             row = febs[feb]
             row["n_timed"], row["n_adc"] = n_timed, n_timed + 1
             row["first_record"], row["first_adc"] = n_records, n_frames
-            for trip in range(N_TRIPS):
+            for trip in range(N_TIMED_TRIPS):
                 row["n_hits"][trip] = n_hits[trip]
             if count:
                 n_records = put_records(

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from mx2prod.detector import Electronics
 from mx2prod.raw.columns import FebFlag
+from mx2prod.raw.layout import EVENT_COUNT_MODULUS
 from mx2prod.raw.registers import encode_registers
 
-EVENT_COUNT_MODULUS = 1 << 14
 _EVENT_COUNT_STEP = 977
 """Every board counts events from a start of its own: this much more than the board before it."""
 
@@ -23,9 +23,10 @@ _HIT_COUNTERS = {0: 54, 2: 55, 1: 56, 3: 57}
 _MODE_BIT = 0x80
 _INDEPENDENT = 2
 _ALL_CHANNELS = 0xFFFF
+_ELECTRONICS = Electronics()
 _SETTINGS = {
-    "gate_start": Electronics().gate_start_ticks,
-    "gate_length": Electronics().gate_length_ticks,
+    "gate_start": _ELECTRONICS.gate_start_ticks,
+    "gate_length": _ELECTRONICS.gate_length_ticks,
     "dcm_status": 0b11000,
     "hv_enabled": 1,
     "hv_period_manual": 35000,
@@ -85,7 +86,7 @@ def gate_registers(
     """
     registers = np.tile(constant, (len(febs) // len(constant), 1))
     opened = febs["gate_timestamp"].astype(np.uint32)
-    closed = opened + np.uint32(Electronics().gate_length_ticks)
+    closed = opened + np.uint32(_ELECTRONICS.gate_length_ticks)
     registers[:, 0:4] = closed[:, None].view(np.uint8)
     registers[:, 50:54] = opened[:, None].view(np.uint8)
     counted = febs["firmware"] >= 96

@@ -15,7 +15,7 @@ from mx2prod.simulation.energy_loss_kernels import LIGHT_SPEED
 from mx2prod.simulation.layers import Form
 from mx2prod.simulation.random_kernels import exponential, normal, uniform
 from mx2prod.simulation.strips_kernels import strip_ends, to_plane
-from mx2prod.simulation.tracks_kernels import put_deposit
+from mx2prod.simulation.tracks_kernels import keep_place, put_deposit
 
 FALL = 0.5
 """b of the profile b (b t)^(a-1) exp(-b t) / Gamma(a)."""
@@ -129,12 +129,7 @@ def shower(
     start = depth_at(world, track["z"])
     rise = max(1.0 + FALL * (math.log(track["kinetic"] / CRITICAL_ENERGY) + 0.5), 1.0)
     quench = 1.0 / (1.0 + params["birks"] * params["minimum_loss"])
-    last["x"], last["y"], last["z"], last["time"] = (
-        track["x"],
-        track["y"],
-        track["z"],
-        track["time"],
-    )
+    keep_place(track, last)
     for row in range(world.planes.size):
         plane = world.planes[row]
         if plane["high"] <= track["z"]:

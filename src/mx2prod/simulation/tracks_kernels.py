@@ -98,6 +98,13 @@ def put_deposit(
 
 
 @njit(nogil=True)
+def keep_place(track: Any, last: Any) -> None:
+    """Note where and when a particle is."""
+    last["x"], last["y"], last["z"] = track["x"], track["y"], track["z"]
+    last["time"] = track["time"]
+
+
+@njit(nogil=True)
 def _coast(track: Any, z: float) -> None:
     """Fly straight to a z without loss."""
     path = (z - track["z"]) / track["uz"]
@@ -221,12 +228,7 @@ def follow(
     found : ndarray of float64, shape (MAX_CROSSINGS, 3)
         Work space.
     """
-    last["x"], last["y"], last["z"], last["time"] = (
-        track["x"],
-        track["y"],
-        track["z"],
-        track["time"],
-    )
+    keep_place(track, last)
     for row in range(world.layers.size):
         layer = world.layers[row]
         if layer["high"] <= track["z"]:
@@ -239,8 +241,7 @@ def follow(
         else:
             path = _cross_slab(world, state, track, layer)
         if path > 0.0:
-            last["x"], last["y"], last["z"] = track["x"], track["y"], track["z"]
-            last["time"] = track["time"]
+            keep_place(track, last)
             if not track["alive"]:
                 return
             lengths = path / world.materials[layer["medium"]]["radiation_mm"]

@@ -12,16 +12,21 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-MAX_TIMED = 22
-OPEN, LOST = 22, 23
+from mx2prod.detector import Electronics
+from mx2prod.raw.columns import NOT_FIRED
+from mx2prod.raw.layout import MAX_HITS
+from mx2prod.simulation.columns import HitFlag
+
+OPEN, LOST = MAX_HITS, MAX_HITS + 1
 """Rows of the scratch after the timed blocks: what is being integrated, and what is in no block."""
-ROWS = 24
-NOT_FIRED = 16
-INTEGRATION_TICKS, RESET_TICKS = 16, 20
-LOST_IN_DEAD_TIME = 16
-QUARTERS = 4
-FIRST_QUARTER = 0.125
+ROWS = MAX_HITS + 2
+INTEGRATION_TICKS = Electronics().integration_ticks
+RESET_TICKS = Electronics().reset_ticks
+QUARTERS = Electronics().quarter_ticks
+FIRST_QUARTER = 0.5 / QUARTERS
 """Half a quarter tick: the time of a hit is given to the nearest quarter, counted from 1."""
+
+_LOST_IN_DEAD_TIME = int(HitFlag.LOST_IN_DEAD_TIME)
 
 BLOCK_DTYPE = np.dtype(
     [
@@ -150,7 +155,7 @@ def run_chip(
             low[pixel] += arrival["charge"]
         if not inside or time < free:
             _add(blocks[LOST, pixel], arrival)
-            blocks[LOST, pixel]["flags"] |= LOST_IN_DEAD_TIME
+            blocks[LOST, pixel]["flags"] |= _LOST_IN_DEAD_TIME
             continue
         _add(blocks[OPEN, pixel], arrival)
         if blocks[OPEN, pixel]["charge"] < threshold[pixel]:
@@ -164,6 +169,6 @@ def run_chip(
         _close(blocks, n_timed, pixels)
         begins[n_timed] = begin
         n_timed += 1
-        free = gate_ns if n_timed == MAX_TIMED else min(end + RESET_TICKS * tick, gate_ns)
+        free = gate_ns if n_timed == MAX_HITS else min(end + RESET_TICKS * tick, gate_ns)
         blind += free - end
     return n_timed, blind

@@ -21,8 +21,10 @@ from mx2prod.constants import (
     Table,
     Timing,
 )
+from mx2prod.constants.tables import GAINS
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
-from mx2prod.simulation.miscalibration_tables import ROUNDING_VARIANCE
+from mx2prod.simulation.energy_loss_kernels import LIGHT_SPEED
+from mx2prod.simulation.miscalibration_tables import CURVE, ROUNDING_VARIANCE
 
 if TYPE_CHECKING:
     from mx2prod.simulation.hardware import TrueDetector
@@ -32,9 +34,6 @@ HOT_FACTOR = 10.0
 """A pixel with more dark counts than so many times the usual ones is hot (proposal)."""
 DEFECT_BITS = {"dead": 1, "hot": 2, "stuck bit": 4, "noisy": 4}
 """Bits of the bad-channel table: dead, hot, bad pedestal."""
-LIGHT_SPEED_MM_NS = 299.792458
-_GAINS = ("hg", "mg", "lg")
-_CURVE = ("adc0", "slope1", "xkink1", "slope2", "xkink2", "slope3")
 MANY = 1e9
 """Readings behind a true pedestal: the errors that calibrations make of it are nothing."""
 _SMALL = 1e-6
@@ -90,7 +89,7 @@ def _strip_address(truth: TrueDetector) -> Columns:
 def _pedestals(truth: TrueDetector) -> Columns:
     columns = _pixels(truth)
     common = truth.response.common_shift
-    for gain, prefix in enumerate(_GAINS):
+    for gain, (prefix, _) in enumerate(GAINS):
         width = np.sqrt(truth.noise[:, gain] ** 2 + common**2 + ROUNDING_VARIANCE)
         columns[f"{prefix}_mean"] = truth.pedestal[:, gain]
         columns[f"{prefix}_rms"] = width
@@ -117,8 +116,8 @@ def _gains(truth: TrueDetector) -> Columns:
 def _curves(truth: TrueDetector) -> Columns:
     columns = _pixels(truth)
     n = len(truth.curve)
-    for gain, prefix in enumerate(_GAINS):
-        for number, name in enumerate(_CURVE):
+    for gain, (prefix, _) in enumerate(GAINS):
+        for number, name in enumerate(CURVE):
             columns[f"{prefix}_{name}"] = truth.curve[:, gain, number]
             columns[f"{prefix}_{name}_err"] = np.full(n, _SMALL)
         columns[f"{prefix}_chi2ndf"] = np.ones(n)
@@ -176,7 +175,7 @@ def _slewing(truth: TrueDetector) -> Columns:
     speed = truth.response.fibre_light_speed
     values = {
         "p0": 0.0, "p1": truth.slewing_ns, "p2": 0.0, "p3": 0.0, "p4": 0.0, "pe_min": 1.0,
-        "pe_max": 1000.0, "n_index": LIGHT_SPEED_MM_NS / speed,
+        "pe_max": 1000.0, "n_index": LIGHT_SPEED / speed,
     }  # fmt: skip
     return {name: np.array([value]) for name, value in values.items()}
 

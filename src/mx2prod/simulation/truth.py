@@ -7,10 +7,8 @@ with the file.  The folder gets its final name when everything is in it.
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,8 +18,6 @@ import numpy.typing as npt
 
 from mx2prod.constants import Table, write_parquet
 from mx2prod.core.canonical import sha256_of
-from mx2prod.core.errors import OutputError
-from mx2prod.core.files import refuse_existing
 from mx2prod.simulation.truth_schema import LIGHT_TABLES, TRUTH_TABLES, truth_columns
 
 CONSTANTS_FOLDER = "truth_constants"
@@ -36,40 +32,6 @@ def truth_folder(raw: Path) -> Path:
 def table_names(truth: str) -> tuple[str, ...]:
     """Tables that a level of truth has."""
     return LIGHT_TABLES if truth == "light" else tuple(TRUTH_TABLES)
-
-
-@contextmanager
-def atomic_folder(final: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Give a temporary folder; rename it to ``final`` at the end, remove it on an error.
-
-    Parameters
-    ----------
-    final : Path
-    overwrite : bool
-        Replace an existing folder; otherwise an existing name is an error.
-
-    Raises
-    ------
-    OutputError
-        If the name is taken, or the system refuses to write.
-    """
-    refuse_existing(final, overwrite=overwrite)
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        made = tempfile.mkdtemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent)
-        temporary = Path(made)
-    except OSError as error:
-        raise _cannot_write(final, error) from error
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        if overwrite and final.exists():
-            shutil.rmtree(final)
-        temporary.rename(final)
-    except OSError as error:
-        raise _cannot_write(final, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 class TruthTables:
@@ -152,11 +114,4 @@ def _arrow_schema(name: str) -> Any:
             )
             for column in truth_columns(name)
         ]
-    )
-
-
-def _cannot_write(final: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"{final}: cannot be written: {error.strerror or error}",
-        next_step=f"df -h {final.parent}",
     )

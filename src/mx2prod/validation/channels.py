@@ -7,15 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.calibration.boards import board_names
 from mx2prod.calibration.verdict import StatusBit, bit_names, channel_verdicts
 from mx2prod.detector import Detector, Role, View
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
 
+_MOST_ORDERED = 4096
+"""Channels among which the worst are looked for, so that a table of bad ones takes no time."""
+
 
 def channel_name(detector: Detector, channel: int) -> str:
     """Address ``crate-croc-chain-board-pixel`` of a dense channel."""
-    board = detector.hardware.boards[channel // PIXELS_PER_BOARD].tolist()
-    return "-".join(map(str, (*board, channel % PIXELS_PER_BOARD)))
+    board = board_names(detector.hardware)[channel // PIXELS_PER_BOARD]
+    return f"{board}-{channel % PIXELS_PER_BOARD}"
 
 
 def strip_name(detector: Detector, channel: int) -> str:
@@ -26,6 +30,11 @@ def strip_name(detector: Detector, channel: int) -> str:
             Role(int(row["role"])), "unmapped"
         )
     return f"{row['module']}/{row['plane']}/{row['strip']} {View(int(row['view'])).letter}"
+
+
+def inner_pixels(detector: Detector) -> npt.NDArray[np.bool_]:
+    """Tell the pixels of the boards of the inner detector, shape (n_channels,)."""
+    return np.repeat(detector.plex.role_of_feb == Role.STRIP, PIXELS_PER_BOARD)
 
 
 def worst_channels(
@@ -57,12 +66,12 @@ def worst_channels(
     order = np.lexsort(
         (candidates, ~inner[candidates], -ranks[candidates].astype(int), without_data[candidates])
     )
-    ordered = candidates[order]
+    ordered = candidates[order][:_MOST_ORDERED]
     board = ordered // PIXELS_PER_BOARD
-    same = [int(np.count_nonzero(board[:place] == feb)) for place, feb in enumerate(board[:4096])]
-    crowded = np.bincount(candidates // PIXELS_PER_BOARD, minlength=len(status))[board[:4096]] > 16
+    same = [int(np.count_nonzero(board[:place] == feb)) for place, feb in enumerate(board)]
+    crowded = np.bincount(candidates // PIXELS_PER_BOARD)[board] > 16
     keep = ~(crowded & (np.array(same, np.int64) >= 2))
-    return ordered[:4096][keep][:most].astype(np.int64)
+    return ordered[keep][:most].astype(np.int64)
 
 
 def status_text(status: int, bits: Sequence[StatusBit]) -> str:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, TypeVar
 
+import matplotlib.pyplot as plt
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
 
+from mx2prod.calibration.verdict import StatusBit
 from mx2prod.core.time import iso
-from mx2prod.validation.page import DrawnPlot
+from mx2prod.detector import Detector
+from mx2prod.validation.channels import channel_name, status_text, strip_name
+from mx2prod.validation.page import DrawnPlot, Spectrum, TablePage, WorstRow
 from mx2prod.validation.plot import Plot, figures
-from mx2prod.validation.style import svg_text
+from mx2prod.validation.style import stamp, svg_text
+from mx2prod.validation.verdict_file import VerdictFile
 
 Data = TypeVar("Data")
 MOST_WORST = 24
@@ -89,3 +97,99 @@ def facts_of(content: Mapping[str, Any], times: tuple[int, int] | None) -> dict[
         "settings sha256": str(content.get("settings_sha256", "not recorded")),
         "settings that are not the defaults": ", ".join(content.get("deviations") or []) or "none",
     }
+
+
+def table_page(
+    file: VerdictFile,
+    title: str,
+    plots: Sequence[DrawnPlot],
+    *,
+    times: tuple[int, int] | None,
+    **members: Any,
+) -> TablePage:
+    """Give the page of a table: what its verdict file says, and what is drawn of it.
+
+    Parameters
+    ----------
+    file : VerdictFile
+    title : str
+    plots : sequence of DrawnPlot
+    times : tuple of int or None
+        First and last gate used, microseconds since 1970.
+    **members
+        Label, lists and data, as :class:`~mx2prod.validation.page.TablePage` has them.
+    """
+    return TablePage(
+        title=title,
+        verdict=file.verdict,
+        counts=file.content["channels"],
+        reasons=file.content["reasons"],
+        facts=facts_of(file.content, times),
+        plots=plots,
+        footer=f"Made by {program()} from {file.path.name}.",
+        **members,
+    )
+
+
+@dataclass(frozen=True)
+class WorstChannels:
+    """Channels that a person should look at first, as a list and as spectra.
+
+    Attributes
+    ----------
+    detector : Detector
+    status : ndarray of int32, shape (n_channels,)
+    bits : sequence of StatusBit
+    channels : ndarray of int64
+        See :func:`~mx2prod.validation.channels.worst_channels`.
+    """
+
+    detector: Detector
+    status: npt.NDArray[np.int32]
+    bits: Sequence[StatusBit]
+    channels: npt.NDArray[np.int64]
+
+    def rows(self, values: Callable[[int], Sequence[float | str]]) -> list[WorstRow]:
+        """List them: address, strip, status, and the values of each; see :meth:`spectra`."""
+        rows = []
+        for channel in self.channels.tolist():
+            name, strip = self._name(channel), strip_name(self.detector, channel)
+            cells = (name, strip, self._status(channel), *values(channel))
+            rows.append(WorstRow(cells, _anchor(name)))
+        return rows
+
+    def spectra(self, draw: Callable[[Axes, int], None], counted: str) -> list[Spectrum]:
+        """Draw the spectrum of each in high gain.
+
+        Parameters
+        ----------
+        draw : callable
+            Draws the spectrum of a channel.
+        counted : str
+            Label of the counts.
+        """
+        spectra = []
+        for channel in self.channels.tolist():
+            name = self._name(channel)
+            figure = plt.figure(figsize=(4.2, 2.6))
+            axes = figure.subplots()
+            draw(axes, channel)
+            axes.set(xlabel="high gain (ADC)", ylabel=counted)
+            axes.set_title(name, fontsize=9)
+            if axes.get_legend_handles_labels()[0]:
+                axes.legend(fontsize=7)
+            stamp(figure, "")
+            caption, anchor = f"{name}: {self._status(channel)}", _anchor(name)
+            spectra.append(Spectrum(anchor, caption, svg_text(figure, anchor)))
+            plt.close(figure)
+        return spectra
+
+    def _name(self, channel: int) -> str:
+        return channel_name(self.detector, channel)
+
+    def _status(self, channel: int) -> str:
+        return status_text(int(self.status[channel]), self.bits)
+
+
+def _anchor(name: str) -> str:
+    return f"spectrum-{name}"

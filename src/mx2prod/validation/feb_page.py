@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from mx2prod.calibration.feb_accumulator import FebSums
 from mx2prod.calibration.feb_accumulator_file import read_feb_sums
 from mx2prod.calibration.feb_config import FebConfig
 from mx2prod.calibration.feb_curve import (
@@ -22,12 +20,13 @@ from mx2prod.calibration.feb_curve import (
     channel_values,
 )
 from mx2prod.calibration.feb_in_situ import GainRatios, gain_ratios
+from mx2prod.calibration.sources import time_range_us
 from mx2prod.constants import Table, read_parquet
 from mx2prod.detector import Detector, Gain
-from mx2prod.validation.common import drawn, facts_of, program
-from mx2prod.validation.histogram import draw_histogram, log_counts
+from mx2prod.validation.common import drawn, table_page
+from mx2prod.validation.histogram import draw_histogram, log_counts, middle_of
 from mx2prod.validation.maps import board_map
-from mx2prod.validation.page import DrawnPlot, TablePage
+from mx2prod.validation.page import TablePage
 from mx2prod.validation.pedestal_plots import GAINS
 from mx2prod.validation.plot import Plot
 from mx2prod.validation.style import BLACK, DIVERGING, GAIN_COLOURS, GREY, drawing, note_empty
@@ -76,11 +75,10 @@ def _draw_numbers(figure: Figure, view: FebView) -> None:
         scale = 1e-3 if number in (KINK1, KINK2) else 1.0
         for gain in Gain:
             values = scale * view.curves[:, gain, number]
-            finite = values[np.isfinite(values)]
-            middle = float(np.median(finite)) if finite.size else 0.0
+            middle = middle_of(values)
             if middle > 0:
                 text, colour = f"{GAINS[gain]}: median {middle:.3g}", GAIN_COLOURS[GAINS[gain]]
-                draw_histogram(axes, finite / middle, 80, (0.6, 1.4), color=colour, label=text)
+                draw_histogram(axes, values / middle, 80, (0.6, 1.4), color=colour, label=text)
         axes.set(xlabel=f"{label} / median", ylabel="channels")
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=7)
@@ -91,9 +89,8 @@ def _draw_numbers(figure: Figure, view: FebView) -> None:
 
 def _draw_slope_map(figure: Figure, view: FebView) -> None:
     values = view.curves[:, Gain.HIGH, SLOPE1]
-    middle = float(np.nanmedian(values)) if np.isfinite(values).any() else 1.0
     board_map(
-        figure, figure.subplots(), values / middle, view.detector,
+        figure, figure.subplots(), values / middle_of(values), view.detector,
         label="slope 1, high gain / median", limits=(0.8, 1.2), colours=DIVERGING,
     )  # fmt: skip
 
@@ -150,7 +147,7 @@ def feb_page(file: VerdictFile, detector: Detector, *, label: str = "") -> Table
     InputFileError, TableError
         If a file is missing or damaged.
     """
-    curves = np.full((detector.hardware.n_channels, len(Gain), 6), np.nan)
+    curves = np.full((detector.hardware.n_channels, len(Gain), len(PARAMETERS)), np.nan)
     data: dict[str, object] = {}
     if file.content["table"] is not None:
         table = read_parquet(file.beside(".parquet"))
@@ -158,11 +155,12 @@ def feb_page(file: VerdictFile, detector: Detector, *, label: str = "") -> Table
         data = {name: table[name].tolist() for name in ("channel", "hg_slope1", "hg_xkink1")}
     times = None
     if file.content["accumulator"] is not None:
-        times = _times(read_feb_sums(file.beside(".acc.parquet")))
+        times = time_range_us(read_feb_sums(file.beside(".acc.parquet")).sources)
     with drawing():
         plots = drawn(FEB_PLOTS, FebView(detector, curves), subject=file.subject, reference=None)
     note = "first slope and first kink of every channel in high gain"
-    return _page(file, "FEB response", plots, times=times, data=data, note=note, label=label)
+    title = f"FEB response, {file.subject}"
+    return table_page(file, title, plots, times=times, data=data, data_note=note, label=label)
 
 
 def in_situ_page(
@@ -200,36 +198,5 @@ def in_situ_page(
         for name, row in zip(("medium_over_high", "low_over_medium"), ratios.ratio, strict=True)
     }
     note = "measured over expected slopes of every channel, by channel number"
-    return _page(
-        file, "FEB response in situ", plots, times=_times(sums), data=data, note=note, label=label
-    )
-
-
-def _times(sums: FebSums) -> tuple[int, int] | None:
-    """First and last gate that was read, microseconds since 1970."""
-    last = int(sums.sources["last_us"].max()) if len(sums.sources) else 0
-    return (int(sums.sources["first_us"].min()), last) if last else None
-
-
-def _page(
-    file: VerdictFile,
-    title: str,
-    plots: list[DrawnPlot],
-    *,
-    times: tuple[int, int] | None,
-    data: Mapping[str, object],
-    note: str,
-    label: str,
-) -> TablePage:
-    return TablePage(
-        title=f"{title}, {file.subject}",
-        verdict=file.verdict,
-        counts=file.content["channels"],
-        reasons=file.content["reasons"],
-        facts=facts_of(file.content, times),
-        plots=plots,
-        data=data,
-        data_note=note,
-        label=label,
-        footer=f"Made by {program()} from {file.path.name}.",
-    )
+    title, times = f"FEB response in situ, {file.subject}", time_range_us(sums.sources)
+    return table_page(file, title, plots, times=times, data=data, data_note=note, label=label)

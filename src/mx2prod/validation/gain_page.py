@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
-import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -19,12 +18,12 @@ from mx2prod.constants import Table, read_parquet
 from mx2prod.core.units import US_PER_S
 from mx2prod.detector import Detector, Gain
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
-from mx2prod.validation.channels import channel_name, status_text, strip_name, worst_channels
-from mx2prod.validation.common import MOST_WORST, drawn, facts_of, program, rounded
+from mx2prod.validation.channels import worst_channels
+from mx2prod.validation.common import MOST_WORST, WorstChannels, drawn, rounded, table_page
 from mx2prod.validation.gain_plots import GAIN_PLOTS, GainView
 from mx2prod.validation.histogram import log_counts
-from mx2prod.validation.page import Spectrum, TablePage, WorstRow
-from mx2prod.validation.style import BLACK, BLUE, drawing, stamp, svg_text
+from mx2prod.validation.page import TablePage
+from mx2prod.validation.style import BLACK, BLUE, drawing
 from mx2prod.validation.verdict_file import VerdictFile
 
 Floats = npt.NDArray[np.float64]
@@ -81,7 +80,7 @@ class GainEvidence:
 
 
 def _of(table: Table | None, name: str, detector: Detector) -> Floats:
-    """Column of a table by dense channel; NaN without a row, and for gains that are 0."""
+    """Column of a table by dense channel; NaN without a row."""
     values = np.full(detector.hardware.n_channels, np.nan)
     if table is not None:
         column = table[name].astype(np.float64)
@@ -90,6 +89,7 @@ def _of(table: Table | None, name: str, detector: Detector) -> Floats:
 
 
 def _gain_of(table: Table | None, name: str, detector: Detector) -> Floats:
+    """Column of a table by dense channel; NaN also where the gain is 0."""
     values, gain = _of(table, name, detector), _of(table, "gain", detector)
     return np.where(gain > 0, values, np.nan)
 
@@ -128,24 +128,22 @@ def gain_page(evidence: GainEvidence, *, label: str = "") -> TablePage:
     label : str
         Said at the top, for example that the data are simulated.
     """
-    file, content = evidence.file, evidence.file.content
-    reference = str(content.get("reference") or "")
-    subject = f"{file.subject}, LED level {evidence.accumulator.level}"
+    file, view, accumulator = evidence.file, evidence.view, evidence.accumulator
+    subject = f"{file.subject}, LED level {accumulator.level}"
     with drawing():
-        plots = drawn(GAIN_PLOTS, evidence.view, subject=subject, reference=reference)
-        worst = worst_channels(
-            evidence.status, GAIN_BITS, evidence.view.inner,
+        plots = drawn(GAIN_PLOTS, view, subject=subject, reference=file.reference)
+        channels = worst_channels(
+            evidence.status, GAIN_BITS, view.inner,
             without_data=~(evidence.pulses > 0), most=MOST_WORST,
         )  # fmt: skip
-        spectra = list(_spectra(evidence, worst))
-    return TablePage(
-        title=f"PMT gains, {subject}",
-        verdict=file.verdict,
-        counts=content["channels"],
-        reasons=content["reasons"],
-        facts=facts_of(content, evidence.accumulator.time_range_us()),
-        plots=plots,
-        worst=[_row(evidence, channel) for channel in worst.tolist()],
+        worst = WorstChannels(view.detector, evidence.status, GAIN_BITS, channels)
+        spectra = worst.spectra(partial(_draw_spectrum, accumulator), "pulses")
+    return table_page(
+        file,
+        f"PMT gains, {subject}",
+        plots,
+        times=accumulator.time_range_us(),
+        worst=worst.rows(partial(_values, evidence)),
         worst_columns=_COLUMNS,
         worst_note=f"G9: at most {MOST_WORST}, the inner detector first, two of a board that is "
         "bad as a whole; the name leads to the spectrum (G8).",
@@ -153,40 +151,20 @@ def gain_page(evidence: GainEvidence, *, label: str = "") -> TablePage:
         data=_data(evidence.table),
         data_note="gain, its error, mean light and status of every channel",
         label=label,
-        footer=f"Made by {program()} from {file.path.name}.",
     )
 
 
-def _row(evidence: GainEvidence, channel: int) -> WorstRow:
+def _values(evidence: GainEvidence, channel: int) -> tuple[float | str, ...]:
     view = evidence.view
-    cells = (
-        channel_name(view.detector, channel),
-        strip_name(view.detector, channel),
-        status_text(int(evidence.status[channel]), GAIN_BITS),
+    return (
         rounded(view.gain[channel] / 1e5, 2),
         rounded(100 * view.gain_err[channel] / view.gain[channel], 1),
         rounded(view.pe_mean[channel], 2),
         rounded(evidence.pulses[channel], 0),
     )
-    return WorstRow(cells, f"spectrum-{cells[0]}")
 
 
-def _spectra(evidence: GainEvidence, channels: npt.NDArray[np.int64]) -> Iterator[Spectrum]:
-    for channel in channels.tolist():
-        name = channel_name(evidence.view.detector, channel)
-        figure = plt.figure(figsize=(4.2, 2.6))
-        axes = figure.subplots()
-        _draw_spectrum(axes, evidence.accumulator, channel)
-        axes.set(xlabel="high gain (ADC)", ylabel="pulses")
-        axes.set_title(name, fontsize=9)
-        stamp(figure, "")
-        caption = f"{name}: {status_text(int(evidence.status[channel]), GAIN_BITS)}"
-        anchor = f"spectrum-{name}"
-        yield Spectrum(anchor, caption, svg_text(figure, anchor))
-        plt.close(figure)
-
-
-def _draw_spectrum(axes: Axes, accumulator: LightInjectionAccumulator, channel: int) -> None:
+def _draw_spectrum(accumulator: LightInjectionAccumulator, axes: Axes, channel: int) -> None:
     """Draw untimed and timed readings of a channel in high gain."""
     feb, pixel = divmod(channel, PIXELS_PER_BOARD)
     for kind, (label, colour) in enumerate((("untimed block", BLACK), ("timed block", BLUE))):
@@ -197,8 +175,6 @@ def _draw_spectrum(axes: Axes, accumulator: LightInjectionAccumulator, channel: 
             edges = np.arange(bins[0], bins[-1] + 2) * ADC_OF_BIN
             axes.stairs(counts, edges, color=colour, lw=1, label=label)
     log_counts(axes)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=7)
 
 
 def _data(table: Table | None) -> dict[str, object]:

@@ -9,14 +9,16 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mx2prod.detector import Detector, Role
+from mx2prod.calibration.boards import board_names
+from mx2prod.detector import Detector
 from mx2prod.detector.response import ELECTRON_CHARGE_FC
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
-from mx2prod.validation.histogram import draw_histogram
+from mx2prod.validation.channels import inner_pixels
+from mx2prod.validation.histogram import draw_histogram, parts_of
 from mx2prod.validation.maps import board_map
 from mx2prod.validation.pedestal_plots import NO_REFERENCE
 from mx2prod.validation.plot import Plot
-from mx2prod.validation.style import BLACK, BLUE, DIVERGING, GREY, ORANGE, RED, note_empty
+from mx2prod.validation.style import BLACK, BLUE, DIVERGING, GREY, RED, note_empty
 
 Floats = npt.NDArray[np.float64]
 PANELS = 12
@@ -65,7 +67,7 @@ class GainView:
     @property
     def inner(self) -> npt.NDArray[np.bool_]:
         """Pixels of the boards of the inner detector, shape (n_channels,)."""
-        return np.repeat(self.detector.plex.role_of_feb == Role.STRIP, PIXELS_PER_BOARD)
+        return inner_pixels(self.detector)
 
     @property
     def pmt_spread(self) -> Floats:
@@ -77,14 +79,10 @@ class GainView:
         return np.where(known.sum(axis=1) > 1, high / np.where(known.any(axis=1), low, 1), np.nan)
 
 
-def _parts(view: GainView) -> tuple[tuple[npt.NDArray[np.bool_], str, str], ...]:
-    return ((view.inner, "inner detector", BLACK), (~view.inner, "outer detector", ORANGE))
-
-
 def _draw_parts(
     axes: Axes, values: Floats, view: GainView, *, bins: int, limits: tuple[float, float]
 ) -> None:
-    for chosen, label, colour in _parts(view):
+    for chosen, label, colour in parts_of(view.inner):
         known = int(np.isfinite(values[chosen]).sum())
         text = f"{label} ({known})"
         draw_histogram(axes, values[chosen], bins, limits, color=colour, label=text)
@@ -136,6 +134,7 @@ def _draw_photostatistics(figure: Figure, view: GainView) -> None:
         note_empty(figure.subplots(), "no PMT has two gains")
         return
     chosen = known[np.argsort(-spread[known], kind="stable")][:PANELS]
+    names = board_names(view.detector.hardware)
     panels = np.ravel(figure.subplots(3, 4))
     for axes, feb in zip(panels, chosen, strict=False):
         pixels = slice(feb * PIXELS_PER_BOARD, (feb + 1) * PIXELS_PER_BOARD)
@@ -144,8 +143,7 @@ def _draw_photostatistics(figure: Figure, view: GainView) -> None:
         slope = float(np.nanmedian(view.gain[pixels])) * ELECTRON_CHARGE_FC * (1 + view.w2) / 1e3
         reach = float(np.nanmax(charge)) if np.isfinite(charge).any() else 1.0
         axes.plot([0, reach], [0, slope * reach], color=GREY, lw=1)
-        board = "-".join(map(str, view.detector.hardware.boards[feb].tolist()))
-        axes.set_title(f"{board}, max/min {spread[feb]:.1f}", fontsize=8)
+        axes.set_title(f"{names[feb]}, max/min {spread[feb]:.1f}", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)

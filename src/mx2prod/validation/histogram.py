@@ -10,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
+from mx2prod.validation.style import BLACK, ORANGE
+
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 
 def draw_histogram(
@@ -47,3 +50,16 @@ def middle_of(values: Floats) -> float:
     """Median of the finite values; NaN without any."""
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if finite.size else np.nan
+
+
+def mean_of(values: Floats, *, axis: int) -> Floats:
+    """Mean of the finite values along an axis; NaN without any."""
+    known = np.isfinite(values)
+    number, total = known.sum(axis=axis), np.where(known, values, 0).sum(axis=axis)
+    mean: Floats = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
+    return mean
+
+
+def parts_of(inner: Bools) -> tuple[tuple[Bools, str, str], ...]:
+    """Channels of the inner and of the outer detector, each with its name and its colour."""
+    return ((inner, "inner detector", BLACK), (~inner, "outer detector", ORANGE))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from mx2prod.detector import Detector, View
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
@@ -45,17 +46,11 @@ def board_map(
     colours : str
         Name of a colour map.
     """
-    image = axes.imshow(
-        values.reshape(-1, PIXELS_PER_BOARD).T,
-        origin="lower",
-        aspect="auto",
-        cmap=_with_no_data(colours),
-        norm=Normalize(*limits),
-        extent=(-0.5, len(values) / PIXELS_PER_BOARD - 0.5, -0.5, PIXELS_PER_BOARD - 0.5),
-    )
+    by_board = values.reshape(-1, PIXELS_PER_BOARD).T
+    extent = (-0.5, by_board.shape[1] - 0.5, -0.5, PIXELS_PER_BOARD - 0.5)
+    image = _draw(axes, by_board, extent, limits, colours)
     axes.set(xlabel="board (FEB index in order of CROC-E, chain, board)", ylabel="pixel")
     axes.set_yticks(range(0, PIXELS_PER_BOARD + 1, 16))
-    axes.grid(visible=False)
     _mark_chains(axes, detector, colour="white" if colours == SEQUENTIAL else BLACK)
     _scale(figure, axes, image, values, label=label)
 
@@ -89,23 +84,30 @@ def strip_map(
     image: Any = None
     for axes, view in zip(panels, _VIEWS, strict=True):
         rows = np.flatnonzero(planes.view == view)
-        image = axes.imshow(
-            by_plane[rows],
-            origin="lower",
-            aspect="auto",
-            cmap=_with_no_data(colours),
-            norm=Normalize(*limits),
-            extent=(0.5, by_plane.shape[1] + 0.5, -0.5, len(rows) - 0.5),
-        )
+        extent = (0.5, by_plane.shape[1] + 0.5, -0.5, len(rows) - 0.5)
+        image = _draw(axes, by_plane[rows], extent, limits, colours)
         axes.set(title=f"{view.letter} planes", xlabel="strip")
         _mark_modules(axes, planes.module[rows])
-        axes.grid(visible=False)
     panels[0].set_ylabel("module")
     _scale(figure, list(panels), image, values, label=label)
 
 
-def _with_no_data(colours: str) -> Any:
-    return mpl.colormaps[colours].with_extremes(bad=NO_DATA)
+def _draw(
+    axes: Axes,
+    values: Floats,
+    extent: tuple[float, float, float, float],
+    limits: tuple[float, float],
+    colours: str,
+) -> AxesImage:
+    axes.grid(visible=False)
+    return axes.imshow(
+        values,
+        origin="lower",
+        aspect="auto",
+        cmap=mpl.colormaps[colours].with_extremes(bad=NO_DATA),
+        norm=Normalize(*limits),
+        extent=extent,
+    )
 
 
 def _scale(figure: Figure, axes: Any, image: Any, values: Floats, *, label: str) -> None:

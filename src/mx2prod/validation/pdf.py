@@ -105,8 +105,9 @@ def _pages(
 ) -> Iterator[Figure]:
     yield _cover(summary, len(shown), title, label)
     yield from _text_pages("Files without a good table, and why", _lines_of_others(summary.files))
-    subject = f"runs {summary.runs.first} to {summary.runs.last}"
-    for _, figure in figures(plots.trends, plots.trend, subject=subject, stamp_text=program()):
+    for _, figure in figures(
+        plots.trends, plots.trend, subject=summary.runs.subject, stamp_text=program()
+    ):
         figure.set_size_inches(*_PAGE)
         yield figure
     for file in shown:
@@ -157,7 +158,7 @@ def _table_page(file: VerdictFile, data: Any, plots: Sequence[Plot[Any]]) -> Fig
     why = "" if file.verdict == "good" else f"Why: {file.why()}"
     bottom.text(0.01, 0.5, textwrap.fill(why, 150, max_lines=3, placeholder=" ..."), fontsize=9,
                 va="center")  # fmt: skip
-    stamp(figure, stamp_text(str(file.content.get("reference") or "")))
+    stamp(figure, stamp_text(file.reference))
     return figure
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
-import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 
 from mx2prod.calibration import PedestalAccumulator, read_accumulator
 from mx2prod.calibration.pedestal_fit import PedestalFit, fit_pedestals
@@ -16,12 +16,12 @@ from mx2prod.calibration.pedestal_status import PEDESTAL_STATUS
 from mx2prod.core.units import US_PER_S
 from mx2prod.detector import Detector, Gain
 from mx2prod.detector.schemas import PIXELS_PER_BOARD
-from mx2prod.validation.channels import channel_name, status_text, strip_name, worst_channels
-from mx2prod.validation.common import MOST_WORST, drawn, facts_of, program, rounded
-from mx2prod.validation.histogram import log_counts
-from mx2prod.validation.page import Spectrum, TablePage, WorstRow
+from mx2prod.validation.channels import worst_channels
+from mx2prod.validation.common import MOST_WORST, WorstChannels, drawn, rounded, table_page
+from mx2prod.validation.histogram import log_counts, mean_of
+from mx2prod.validation.page import TablePage
 from mx2prod.validation.pedestal_plots import PEDESTAL_PLOTS, PedestalView
-from mx2prod.validation.style import BLACK, ORANGE, SKY, drawing, stamp, svg_text
+from mx2prod.validation.style import BLACK, ORANGE, SKY, drawing
 from mx2prod.validation.verdict_file import VerdictFile
 
 Floats = npt.NDArray[np.float64]
@@ -112,10 +112,7 @@ def _full_slices(frames: Floats) -> npt.NDArray[np.bool_]:
 def _offset_of_boards(fit: PedestalFit) -> Floats:
     """Mean offset of each timed hit block over the pixels of a board, shape (n_blocks, n_febs)."""
     offset = fit.block_offset[:, Gain.HIGH].reshape(fit.n_febs, PIXELS_PER_BOARD, -1)
-    known = np.isfinite(offset)
-    number = known.sum(axis=1)
-    total = np.where(known, offset, 0).sum(axis=1)
-    mean: Floats = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
+    mean = mean_of(offset, axis=1)
     used = np.flatnonzero(np.isfinite(mean).any(axis=0))
     return mean.T[: int(used.max()) + 1] if used.size else np.full((1, fit.n_febs), np.nan)
 
@@ -129,20 +126,17 @@ def pedestal_page(evidence: PedestalEvidence, *, label: str = "") -> TablePage:
     label : str
         Said at the top, for example that the data are simulated.
     """
-    file, content = evidence.file, evidence.file.content
-    reference = str(content.get("reference") or "")
+    file = evidence.file
     with drawing():
-        plots = drawn(PEDESTAL_PLOTS, evidence.view, subject=file.subject, reference=reference)
+        plots = drawn(PEDESTAL_PLOTS, evidence.view, subject=file.subject, reference=file.reference)
         worst = _worst(evidence)
-        spectra = list(_spectra(evidence, worst))
-    return TablePage(
-        title=f"Pedestals, {file.subject}",
-        verdict=file.verdict,
-        counts=content["channels"],
-        reasons=content["reasons"],
-        facts=facts_of(content, evidence.accumulator.time_range_us()),
-        plots=plots,
-        worst=[_row(evidence, channel) for channel in worst.tolist()],
+        spectra = worst.spectra(partial(_draw_spectrum, evidence), "readings")
+    return table_page(
+        file,
+        f"Pedestals, {file.subject}",
+        plots,
+        times=evidence.accumulator.time_range_us(),
+        worst=worst.rows(partial(_values, evidence)),
         worst_columns=_COLUMNS,
         worst_note=f"P12: at most {MOST_WORST}, the inner detector first, two of a board that is "
         "bad as a whole; the name leads to the spectrum. All values of high gain, in ADC.",
@@ -150,59 +144,43 @@ def pedestal_page(evidence: PedestalEvidence, *, label: str = "") -> TablePage:
         data=_data(evidence),
         data_note="mean and rms of high, medium and low gain and the status word of every channel",
         label=label,
-        footer=f"Made by {program()} from {file.path.name}.",
         counted="the inner detector",
     )
 
 
-def _worst(evidence: PedestalEvidence) -> npt.NDArray[np.int64]:
+def _worst(evidence: PedestalEvidence) -> WorstChannels:
+    view, status = evidence.view, evidence.status
     empty = evidence.fit.readings[:, Gain.HIGH] == 0
-    return worst_channels(
-        evidence.status, PEDESTAL_STATUS, evidence.view.inner, without_data=empty, most=MOST_WORST
+    channels = worst_channels(
+        status, PEDESTAL_STATUS, view.inner, without_data=empty, most=MOST_WORST
     )
+    return WorstChannels(view.detector, status, PEDESTAL_STATUS, channels)
 
 
-def _row(evidence: PedestalEvidence, channel: int) -> WorstRow:
-    view, moments = evidence.view, evidence.fit.moments
-    cells = (
-        channel_name(view.detector, channel),
-        strip_name(view.detector, channel),
-        status_text(int(evidence.status[channel]), PEDESTAL_STATUS),
+def _values(evidence: PedestalEvidence, channel: int) -> tuple[float | str, ...]:
+    moments = evidence.fit.moments
+    return (
         rounded(moments.mean[channel, Gain.HIGH], 2),
         rounded(moments.rms[channel, Gain.HIGH], 2),
         rounded(100 * moments.rejected[channel, Gain.HIGH], 2),
-        rounded(view.previous_mean[channel], 2),
+        rounded(evidence.view.previous_mean[channel], 2),
     )
-    return WorstRow(cells, f"spectrum-{cells[0]}")
 
 
-def _spectra(evidence: PedestalEvidence, channels: npt.NDArray[np.int64]) -> Iterator[Spectrum]:
-    for channel in channels.tolist():
-        name = channel_name(evidence.view.detector, channel)
-        figure = plt.figure(figsize=(4.2, 2.6))
-        axes = figure.subplots()
-        adc, counts = evidence.accumulator.histograms.row(channel * len(Gain) + Gain.HIGH)
-        if len(adc):
-            axes.stairs(counts, np.arange(adc[0], adc[-1] + 2) - 0.5, color=BLACK, lw=1)
-            log_counts(axes)
-        mean = evidence.fit.moments.mean[channel, Gain.HIGH]
-        previous = evidence.view.previous_mean[channel]
-        if np.isfinite(mean):
-            axes.axvline(mean, color=ORANGE, lw=1, label=f"mean {mean:.1f}")
-        if np.isfinite(previous):
-            axes.axvline(previous, color=SKY, lw=1, ls="--", label=f"previous {previous:.1f}")
-        left, right = axes.get_xlim()
-        if right - left < _LEAST_WIDTH:
-            axes.set_xlim((left + right - _LEAST_WIDTH) / 2, (left + right + _LEAST_WIDTH) / 2)
-        axes.set(xlabel="high gain (ADC)", ylabel="readings")
-        axes.set_title(name, fontsize=9)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=7)
-        stamp(figure, "")
-        caption = f"{name}: {status_text(int(evidence.status[channel]), PEDESTAL_STATUS)}"
-        anchor = f"spectrum-{name}"
-        yield Spectrum(anchor, caption, svg_text(figure, anchor))
-        plt.close(figure)
+def _draw_spectrum(evidence: PedestalEvidence, axes: Axes, channel: int) -> None:
+    adc, counts = evidence.accumulator.histograms.row(channel * len(Gain) + Gain.HIGH)
+    if len(adc):
+        axes.stairs(counts, np.arange(adc[0], adc[-1] + 2) - 0.5, color=BLACK, lw=1)
+        log_counts(axes)
+    mean = evidence.fit.moments.mean[channel, Gain.HIGH]
+    previous = evidence.view.previous_mean[channel]
+    if np.isfinite(mean):
+        axes.axvline(mean, color=ORANGE, lw=1, label=f"mean {mean:.1f}")
+    if np.isfinite(previous):
+        axes.axvline(previous, color=SKY, lw=1, ls="--", label=f"previous {previous:.1f}")
+    left, right = axes.get_xlim()
+    if right - left < _LEAST_WIDTH:
+        axes.set_xlim((left + right - _LEAST_WIDTH) / 2, (left + right + _LEAST_WIDTH) / 2)
 
 
 def _data(evidence: PedestalEvidence) -> dict[str, object]:

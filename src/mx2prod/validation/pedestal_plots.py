@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mx2prod.detector import Detector, Role
-from mx2prod.detector.schemas import PIXELS_PER_BOARD
-from mx2prod.validation.histogram import draw_histogram, log_counts, middle_of
+from mx2prod.detector import Detector
+from mx2prod.validation.channels import inner_pixels
+from mx2prod.validation.histogram import draw_histogram, log_counts, mean_of, middle_of, parts_of
 from mx2prod.validation.maps import board_map, strip_map
 from mx2prod.validation.plot import Plot
-from mx2prod.validation.style import BLACK, DIVERGING, GAIN_COLOURS, GREY, ORANGE, RED, note_empty
+from mx2prod.validation.style import BLACK, DIVERGING, GAIN_COLOURS, GREY, RED, note_empty
 
 Floats = npt.NDArray[np.float64]
 GAINS = ("high", "medium", "low")
@@ -56,8 +57,7 @@ class PedestalView:
     @property
     def inner(self) -> npt.NDArray[np.bool_]:
         """Pixels of the boards of the inner detector, shape (n_channels,)."""
-        roles = self.detector.plex.role_of_feb
-        return np.repeat(roles == Role.STRIP, PIXELS_PER_BOARD)
+        return inner_pixels(self.detector)
 
     @property
     def difference(self) -> Floats:
@@ -68,12 +68,12 @@ class PedestalView:
 def _by_gain(figure: Figure, values: Floats, inner: npt.NDArray[np.bool_], **how: Any) -> Any:
     """Draw the three gains, inner and outer detector apart; give the two axes."""
     panels = figure.subplots(1, 2, sharex=True)
-    for axes, chosen, name in zip(panels, (inner, ~inner), ("inner", "outer"), strict=True):
+    for axes, (chosen, name, _) in zip(panels, parts_of(inner), strict=True):
         for gain, label in enumerate(GAINS):
             part = values[chosen, gain]
             text = f"{label} ({int(np.isfinite(part).sum())})"
             draw_histogram(axes, part, color=GAIN_COLOURS[label], label=text, **how)
-        axes.set(ylabel="channels", title=f"{name} detector")
+        axes.set(ylabel="channels", title=name)
         axes.legend(
             fontsize=7, title="gain (channels)", title_fontsize=7, loc="upper right",
             handlelength=1, borderpad=0,
@@ -92,11 +92,25 @@ def _draw_rms(figure: Figure, view: PedestalView) -> None:
         log_counts(axes)
 
 
+def _draw_parts(
+    axes: Axes, values: Floats, view: PedestalView, *, bins: int, limits: tuple[float, float]
+) -> None:
+    for chosen, label, colour in parts_of(view.inner):
+        draw_histogram(axes, values[chosen], bins, limits, color=colour, label=label)
+
+
+def _limits_of_mean(view: PedestalView) -> tuple[float, float]:
+    """Give the ends of the colour scale of the mean in high gain."""
+    middle = middle_of(view.mean[:, 0])
+    if np.isnan(middle):
+        middle = USUAL_MEAN
+    return middle - 60, middle + 60
+
+
 def _draw_mean_map(figure: Figure, view: PedestalView) -> None:
-    middle = middle_of(view.mean[:, 0]) if np.isfinite(view.mean[:, 0]).any() else USUAL_MEAN
     board_map(
         figure, figure.subplots(), view.mean[:, 0], view.detector,
-        label="mean, high gain (ADC)", limits=(middle - 60, middle + 60),
+        label="mean, high gain (ADC)", limits=_limits_of_mean(view),
     )  # fmt: skip
 
 
@@ -113,10 +127,7 @@ def _draw_difference(figure: Figure, view: PedestalView) -> None:
     if not np.isfinite(difference).any():
         note_empty(axes, NO_REFERENCE)
         return
-    for chosen, label, colour in ((view.inner, "inner", BLACK), (~view.inner, "outer", ORANGE)):
-        draw_histogram(
-            axes, difference[chosen], 200, (-10, 10), color=colour, label=f"{label} detector"
-        )
+    _draw_parts(axes, difference, view, bins=200, limits=(-10, 10))
     axes.set(xlabel="mean - previous mean, high gain (ADC)", ylabel="channels")
     log_counts(axes)
     axes.axvline(0, color=GREY, lw=0.8)
@@ -135,10 +146,7 @@ def _draw_difference_map(figure: Figure, view: PedestalView) -> None:
 
 def _draw_rejected(figure: Figure, view: PedestalView) -> None:
     axes = figure.subplots()
-    for chosen, label, colour in ((view.inner, "inner", BLACK), (~view.inner, "outer", ORANGE)):
-        draw_histogram(
-            axes, view.rejected[chosen], 100, (0, 0.2), color=colour, label=f"{label} detector"
-        )
+    _draw_parts(axes, view.rejected, view, bins=100, limits=(0, 0.2))
     axes.axvline(0.05, color=RED, ls="--", lw=1, label="5 %: contaminated")
     axes.set(xlabel="fraction of readings rejected, high gain", ylabel="channels")
     log_counts(axes)
@@ -153,10 +161,9 @@ def _draw_rejected_map(figure: Figure, view: PedestalView) -> None:
 
 
 def _draw_mean_of_strips(figure: Figure, view: PedestalView) -> None:
-    middle = middle_of(view.mean[:, 0]) if np.isfinite(view.mean[:, 0]).any() else USUAL_MEAN
     strip_map(
         figure, view.mean[:, 0], view.detector, label="mean, high gain (ADC)",
-        limits=(middle - 60, middle + 60),
+        limits=_limits_of_mean(view),
     )  # fmt: skip
 
 
@@ -180,15 +187,6 @@ def _draw_rejected_of_strips(figure: Figure, view: PedestalView) -> None:
     )
 
 
-def _mean_of_boards(values: Floats) -> Floats:
-    """Mean of each row over the finite values; NaN without any."""
-    known = np.isfinite(values)
-    number, total = known.sum(axis=1), np.where(known, values, 0).sum(axis=1)
-    mean = np.full(len(values), np.nan)
-    np.divide(total, number, out=mean, where=number > 0)
-    return mean
-
-
 def _draw_drift(figure: Figure, view: PedestalView) -> None:
     axes = figure.subplots()
     if not np.isfinite(view.slice_shift).any():
@@ -198,7 +196,7 @@ def _draw_drift(figure: Figure, view: PedestalView) -> None:
     axes.plot(minutes, view.slice_shift, color=GREY, lw=0.6, alpha=0.5)
     axes.plot([], [], color=GREY, lw=0.6, label="each board")
     axes.plot(
-        minutes, _mean_of_boards(view.slice_shift), color=BLACK, lw=2, marker="o", ms=3,
+        minutes, mean_of(view.slice_shift, axis=1), color=BLACK, lw=2, marker="o", ms=3,
         label="mean of all boards",
     )  # fmt: skip
     axes.axhspan(-1, 1, color=GREY, alpha=0.12, lw=0)

@@ -138,10 +138,10 @@ def make_report(
         times: list[int] = []
         if pdf:
             plots = _plots_of(product, summary, detector, previous)
-            title = f"{TITLES[product]}, runs {summary.runs.first} to {summary.runs.last}"
+            subject = summary.runs.subject
+            title = f"{TITLES[product]}, {subject}"
             write_pdf(out / summary.plots, summary, plots, title=title, label=label)
             with drawing():
-                subject = f"runs {summary.runs.first} to {summary.runs.last}"
                 shown = drawn(
                     plots.trends, plots.trend, subject=subject, reference=None,
                     scope=f"{summary.runs.name}-",
@@ -205,7 +205,7 @@ def _part(
     lines = [_line(file, out) for file in summary.files]
     return PeriodPart(
         anchor=summary.runs.name,
-        title=f"Runs {summary.runs.first} to {summary.runs.last}",
+        title=summary.runs.subject.capitalize(),
         facts={
             "files in": str(len(summary.files)),
             "gates used": str(summary.gates_used),

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mx2prod.calibration.verdict import Verdict
 from mx2prod.metadata.schema import Period, load_schema
 from mx2prod.validation.verdict_file import VerdictFile
 
-WORDS = ("good", "investigate", "bad", "too_few", "unreadable")
+WORDS = tuple(map(str, Verdict))
 NOT_ENOUGH_GAINS = "Not enough events for a gains table"
 TALK_COLUMNS = (
     "Start Run", "End Run", "NFiles", "Directory Size", "Location", "Validation Plots", "Comments",
@@ -40,6 +41,11 @@ class RunRange:
 
     def __contains__(self, run: int) -> bool:
         return self.first <= run <= self.last
+
+    @property
+    def subject(self) -> str:
+        """The runs in words."""
+        return f"runs {self.first} to {self.last}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class RangeSummary:
     @property
     def gates_used(self) -> int:
         """Gates behind the tables."""
-        return sum(int(file.content["gates"].get("used", 0)) for file in self.files)
+        return sum(file.gates_used for file in self.files)
 
     @property
     def comment(self) -> str:

@@ -86,6 +86,16 @@ class VerdictFile:
         return [Path(name).name for name in ([file] if isinstance(file, str) else file)]
 
     @property
+    def reference(self) -> str:
+        """What the table is compared with; empty for nothing."""
+        return str(self.content.get("reference") or "")
+
+    @property
+    def gates_used(self) -> int:
+        """Gates behind the table."""
+        return int(self.content["gates"].get("used", 0))
+
+    @property
     def subject(self) -> str:
         """Run and subrun in words."""
         runs = self.runs

@@ -14,20 +14,18 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.conditions.adapters.http import Getter, Transport, getter
+from mx2prod.conditions.adapters.http import Server
 from mx2prod.conditions.adapters.reply import Reply, read_csv
-from mx2prod.conditions.wire import time_text
+from mx2prod.conditions.wire import APP, seconds_text, sql_types, time_text
 from mx2prod.constants import CHANNEL_COLUMN, Constants
 from mx2prod.core.errors import InputFileError, NoConditionsError, StoreError, UsageError
 from mx2prod.core.units import US_PER_S
 
-SCHEME = "condb+"
 _STRUCTURE = {CHANNEL_COLUMN: "bigint", "tv": "double precision", "tr": "double precision",
               "data_type": "text"}  # fmt: skip
-_SQL_TYPES = {"int32": "integer", "int64": "bigint", "float64": "double precision", "utf8": "text"}
 
 
-class CondbServer:
+class CondbServer(Server):
     """A ConDB server.
 
     Parameters
@@ -38,13 +36,7 @@ class CondbServer:
         What makes the requests.
     """
 
-    def __init__(self, url: str, transport: Transport | None = None) -> None:
-        self._get: Getter = getter(url.removeprefix(SCHEME), transport)
-
-    @property
-    def address(self) -> str:
-        """Base address."""
-        return self._get.base
+    scheme = "condb+"
 
     def read(self, folder: str, schema: type[Constants], time_us: int, tag: str = "") -> Reply:
         """Table that holds at a time; its end is open, because the server does not tell it.
@@ -94,7 +86,7 @@ class CondbServer:
     ) -> tuple[Reply, str]:
         """Table that holds at a time, and when it was recorded."""
         place = self._place(folder, tag, time_us)
-        columns = self._rows(folder, schema, {"t": _seconds(time_us)}, tag, place)
+        columns = self._rows(folder, schema, {"t": seconds_text(time_us)}, tag, place)
         if not len(columns[CHANNEL_COLUMN]):
             raise NoConditionsError(f"{place}: nothing holds", folder=folder, run=0, subrun=0)
         recordings = np.unique(np.stack([columns["tv"], columns["tr"]]), axis=1)
@@ -114,7 +106,7 @@ class CondbServer:
         self, folder: str, schema: type[Constants], found: Reply, recorded: str, last_us: int
     ) -> None:
         """Ask what was valid before the table was recorded; nothing newer may be."""
-        query = {"t": _seconds(last_us), "tr": recorded}
+        query = {"t": seconds_text(last_us), "tr": recorded}
         before = self._rows(folder, schema, query, "", found.source)
         hidden = [tv for tv in before["tv"] if round(float(tv) * US_PER_S) > found.begin_us]
         if hidden:
@@ -129,7 +121,7 @@ class CondbServer:
         """Begins of the tables that the server shows in an interval of time."""
         place = self._place(folder, tag, first_us)
         found = {self.read(folder, schema, first_us, tag).begin_us}
-        query = {"t0": _seconds(first_us), "t1": _seconds(last_us)}
+        query = {"t0": seconds_text(first_us), "t1": seconds_text(last_us)}
         columns = self._rows(folder, schema, query, tag, place)
         found |= {round(float(tv) * US_PER_S) for tv in np.unique(columns["tv"])}
         return sorted(found)
@@ -145,9 +137,7 @@ class CondbServer:
             raise StoreError(f"{place}: status {answer.status_code}: {answer.text.strip()[:200]}")
         head, _, rows = answer.content.replace(b"\r\n", b"\n").partition(b"\n")
         names = head.decode(errors="replace").split(",")
-        kinds = _STRUCTURE | {
-            column.name: _SQL_TYPES[column.type] for column in schema.columns()[1:]
-        }
+        kinds = _STRUCTURE | sql_types(schema, APP)
         if sorted(names) != sorted(kinds):
             raise InputFileError(f"{place}: columns {names}, expected {list(kinds)}")
         if not rows:
@@ -157,8 +147,4 @@ class CondbServer:
         return read_csv(rows, {name: kinds[name] for name in names}, place)
 
     def _place(self, folder: str, tag: str, time_us: int) -> str:
-        return f"{self.address}: {folder}{':' if tag else ''}{tag} at {time_text(time_us)} s"
-
-
-def _seconds(time_us: int) -> str:
-    return f"{time_us // US_PER_S}.{time_us % US_PER_S:06d}"
+        return f"{self._name(folder, tag)} at {time_text(time_us)} s"

@@ -1,4 +1,4 @@
-"""GET requests that are tried again while the other side is busy (conditions page, 12.2)."""
+"""Servers of others; requests are tried again while one is busy (conditions page, 12.2)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import httpx
 
@@ -73,3 +73,30 @@ class Getter:
 def getter(base: str, transport: Transport | None = None) -> Getter:
     """Make requests to a base address; by default over a client with a timeout of 60 s."""
     return Getter(base.rstrip("/"), transport or httpx.Client(timeout=60.0))
+
+
+class Server:
+    """A server of another system; made by its kinds.
+
+    Parameters
+    ----------
+    url : str
+        Base address, with or without the scheme of the kind.
+    transport : Transport, optional
+        What makes the requests.
+    """
+
+    scheme: ClassVar[str]
+    """What stands before ``http`` in an address that names the kind."""
+
+    def __init__(self, url: str, transport: Transport | None = None) -> None:
+        self._get: Getter = getter(url.removeprefix(self.scheme), transport)
+
+    @property
+    def address(self) -> str:
+        """Base address."""
+        return self._get.base
+
+    def _name(self, folder: str, tag: str) -> str:
+        """Address, folder and tag, for messages."""
+        return f"{self.address}: {folder}{':' if tag else ''}{tag}"

@@ -13,13 +13,11 @@ import sqlalchemy as sql
 from sqlalchemy import Connection, Engine
 
 from mx2prod.conditions.adapters.mnvcon_tables import FolderTables, TimeKind
-from mx2prod.conditions.documents import RunTimeMap
-from mx2prod.conditions.manifest import FolderManifest
 from mx2prod.conditions.payloads import decode
 from mx2prod.conditions.states import READABLE
 from mx2prod.conditions.view import View
 from mx2prod.conditions.wire import time_text
-from mx2prod.conditions.wire_times import TimedInterval, gapless
+from mx2prod.conditions.wire_times import TimedInterval, gapless, runtime_of
 from mx2prod.constants import content_sha256, table_of_folder, table_of_schema
 from mx2prod.core.errors import (
     HashMismatch,
@@ -114,7 +112,7 @@ def write_tag(
             "that name no tag",
             next_step=f"mx2 conditions promote {view.gtag}",
         )
-    manifest, runtime = _folder(view, folder)
+    manifest, runtime = view.folder(folder), runtime_of(view)
     tag = tag or view.gtag
     intervals = gapless(manifest.folder, manifest.rows(), runtime)
     with writing(engine) as connection:
@@ -142,7 +140,7 @@ def verify_tag(engine: Engine, view: View, folder: str, *, tag: str = "") -> lis
     UsageError
         If there is no such tag.
     """
-    manifest, runtime = _folder(view, folder)
+    manifest, runtime = view.folder(folder), runtime_of(view)
     tag = tag or view.gtag
     with reading(engine) as connection:
         tables = FolderTables.found(connection, folder, table_of_schema(manifest.schema))
@@ -150,18 +148,6 @@ def verify_tag(engine: Engine, view: View, folder: str, *, tag: str = "") -> lis
             known = connection.execute(sql.select(tables.tags.c.tag)).scalars().all()
             raise UsageError(f"{folder}: no tag {tag!r} there" + nearest(tag, known))
         return _drift(connection, tables, tag, gapless(folder, manifest.rows(), runtime))
-
-
-def _folder(view: View, folder: str) -> tuple[FolderManifest, RunTimeMap]:
-    found = [item for item in view.manifest if item.folder == folder]
-    if not found:
-        raise UsageError(f"{view.gtag}: no folder {folder!r}" + nearest(folder, view.folders))
-    if view.runtime is None:
-        raise StateError(
-            f"global tag {view.gtag}: has no run-to-time map, so no times",
-            next_step=f"mx2 conditions runtime {view.gtag} FILE",
-        )
-    return found[0], view.runtime
 
 
 def _has_tag(connection: Connection, tables: FolderTables, tag: str) -> bool:

@@ -9,17 +9,14 @@ from collections.abc import Iterator
 
 import httpx
 
-from mx2prod.conditions.adapters.http import Getter, Transport, getter
+from mx2prod.conditions.adapters.http import Server
 from mx2prod.conditions.adapters.reply import Reply, parse_reply
-from mx2prod.conditions.wire import time_text
+from mx2prod.conditions.wire import seconds_text, time_text
 from mx2prod.core.errors import InputFileError, NoConditionsError, StoreError, UsageError
 from mx2prod.core.suggest import nearest
-from mx2prod.core.units import US_PER_S
-
-SCHEME = "mnvcon+"
 
 
-class MnvconServer:
+class MnvconServer(Server):
     """A mnvcon server.
 
     Parameters
@@ -30,13 +27,7 @@ class MnvconServer:
         What makes the requests.
     """
 
-    def __init__(self, url: str, transport: Transport | None = None) -> None:
-        self._get: Getter = getter(url.removeprefix(SCHEME), transport)
-
-    @property
-    def address(self) -> str:
-        """Base address."""
-        return self._get.base
+    scheme = "mnvcon+"
 
     def folders(self) -> list[str]:
         """Names of the folders."""
@@ -61,9 +52,9 @@ class MnvconServer:
         InputFileError
             If the reply is not one, or is valid at another time than was asked for.
         """
-        parameters = {"f": folder, "t": f"{time_us // US_PER_S}.{time_us % US_PER_S:06d}"}
+        parameters = {"f": folder, "t": seconds_text(time_us)}
         answer = self._ask("data", parameters | ({"tag": tag} if tag else {}))
-        place = f"{self.address}: {folder}" + (f":{tag}" if tag else "")
+        place = self._name(folder, tag)
         if answer.status_code == httpx.codes.NOT_FOUND:
             self._require_folder(folder)
             raise NoConditionsError(

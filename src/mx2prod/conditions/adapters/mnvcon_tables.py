@@ -12,7 +12,7 @@ import sqlalchemy as sql
 from sqlalchemy import Connection
 
 from mx2prod.conditions import wire
-from mx2prod.constants import CHANNEL_COLUMN, Constants, DetectorMaps, Table
+from mx2prod.constants import CHANNEL_COLUMN, Constants, Table
 from mx2prod.constants.source import Source
 from mx2prod.core.errors import StoreError, TableError
 from mx2prod.core.units import US_PER_S
@@ -180,9 +180,7 @@ class FolderTables:
         except psycopg.Error as error:
             raise StoreError(f"{self.data.name}: {error}") from error
 
-    def read_rows(
-        self, connection: Connection, number: int, *, maps: DetectorMaps | None = None
-    ) -> Table:
+    def read_rows(self, connection: Connection, number: int) -> Table:
         """Table of an interval.
 
         Raises
@@ -200,7 +198,7 @@ class FolderTables:
         source = Source(f"{self.data.name}, iov {number}")
         values = zip(*rows, strict=True) if rows else ((),) * len(names)
         columns = {name: np.array(column) for name, column in zip(names, values, strict=True)}
-        return Table.of(self.schema, columns, maps=maps, source=source)
+        return Table.of(self.schema, columns, source=source)
 
 
 def _time_kind(inspector: sql.Inspector, folder: str) -> TimeKind:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from mx2prod.core.errors import InputFileError
-from mx2prod.core.files import adler32_of, require_regular_file
+from mx2prod.core.files import adler32_of, require_regular_file, sha256_of_file
 from mx2prod.metadata.checks.outer import MAX_NAMESPACE
 from mx2prod.metadata.context import Context
 from mx2prod.metadata.rules import Finding, rule
@@ -66,13 +64,8 @@ def check_bytes(view: RecordView, context: Context) -> Iterator[Finding]:
         return
     if checksums.get("adler32") != adler32:
         yield Finding("checksums.adler32", checksums.get("adler32"), adler32)
-    if "sha256" in checksums and checksums["sha256"] != (sha256 := _sha256_of(path)):
+    if "sha256" in checksums and checksums["sha256"] != (sha256 := sha256_of_file(path)):
         yield Finding("checksums.sha256", checksums["sha256"], sha256)
-
-
-def _sha256_of(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 @rule("X16", Severity.ERROR, "adler32 is 8 lower-case hexadecimal digits, and not of nothing")
