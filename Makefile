@@ -40,6 +40,7 @@ demo: setup  ## the main job on the packaged samples, into the folder demo/
 	$(BIN)/mx2 demo demo
 
 test: setup  ## unit, property and store tests; service tests whose programs are here
+	$(BIN)/mx2 --quiet warm
 	$(PYTEST)
 	$(if $(COVERAGE),$(BIN)/python scripts/room_coverage.py coverage.json)
 

@@ -12,13 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import (
+    calibrated_digits,
+    catalog,
+    clusters,
     conditions,
     conditions_wire,
+    matching,
+    metadata,
     pedestal_accumulator,
     pedestal_peers,
     pedestal_table,
     raw_decode,
     simulation,
+    suppression,
+    tracks,
 )
 from benchmarks.figures import write_figures
 from benchmarks.raw_decode import ROOT, SIZE
@@ -66,6 +73,13 @@ def _sections(
     yield "simulation of the whole detector, one core", simulation.measure()
     yield "455 pedestal tables of 11,840 rows in a database, one core", conditions.measure()
     yield "constants over HTTP, 11,840 rows", conditions_wire.measure()
+    yield f"catalogue of {catalog.FILES:,} files in SQLite, one core", catalog.measure()
+    yield "matching to the 2x2, one core", matching.measure()
+    yield "records of 2,000 files, one core", metadata.measure()
+    yield "raw file to suppressed digits, whole detector, one core", suppression.measure()
+    yield "calibrated digits of beam gates, one core", calibrated_digits.measure()
+    yield "tracks from clusters, one core", tracks.measure()
+    yield "clusters, energies, vertices and blobs of beam gates, one core", clusters.measure()
 
 
 def _peer(python: Path) -> Path | None:

@@ -64,6 +64,24 @@ BOUNDS = {
     "resolve_growth": Bound(4, "resolve among 10^5 intervals over among 10", "", 2, False),
     "data_cold_ms": Bound(4, "mnvcon /data, cold", "ms", 80, False),
     "data_cached_ms": Bound(4, "mnvcon /data, cached", "ms", 10, False),
+    "sup_digits_gates_s": Bound(
+        4, "mx2 process --to sup-digits, simulated beam gates", "1/s", 130, True
+    ),
+    "declare_s": Bound(5, "files declared, records not checked", "1/s", 10_000, True),
+    "declare_checked_s": Bound(5, "files declared, records checked", "1/s", 3_500, True),
+    "catalog_file_mb": Bound(5, "catalogue of 200,000 files", "MB", 500, False),
+    "run1_query_ms": Bound(5, "each Run-1 query on 200,000 files, ids", "ms", 5, False),
+    "run1_records_ms": Bound(5, "the same with metadata and provenance", "ms", 100, False),
+    "range_count_ms": Bound(5, "count of a range on an indexed key", "ms", 50, False),
+    "negation_count_ms": Bound(5, "count of a negation on an indexed key", "ms", 50, False),
+    "negation_first_ms": Bound(5, "first 1,000 dids of a negation", "ms", 50, False),
+    "negation_list_ms": Bound(5, "list of 10^5 dids of a negation", "ms", 400, False),
+    "regex_s": Bound(5, "regular expression on a key without an index", "s", 1, False),
+    "lineage_ms": Bound(5, "lineage of a file, 5 generations", "ms", 5, False),
+    "unprocessed_s": Bound(5, "A - parents(children(A)) of 31,000 files", "s", 1, False),
+    "catalog_open_ms": Bound(5, "open the catalogue", "ms", 100, False),
+    "catalog_memory_mb": Bound(5, "peak memory, 200,000 records streamed", "MB", 300, False),
+    "records_checked_s": Bound(5, "file records checked, one core", "1/s", 5000, True),
     "corruption_cases": Bound(2, "random corruptions without a wrong gate", "cases", 20_000, True),
 }
 

@@ -27,12 +27,14 @@ from mx2prod.conditions.intervals import Stop
 from mx2prod.conditions.rules import PAYLOAD_RULES, inner_keys
 from mx2prod.constants import (
     AttenuationId,
+    AttenuationOd,
     BadChannel,
     FebResponse,
     Pedestal,
     PmtGain,
     StripToStrip,
     Table,
+    Temperature,
     Timing,
 )
 from mx2prod.constants.keys import default_maps
@@ -265,5 +267,8 @@ def test_feb_curves_have_nominal_values_and_pedestals_have_none() -> None:
     assert nominal_table(FebResponse.folder, MAPS)["hg_slope1"][0] == 0.80
     assert nominal_table(AttenuationId.folder, MAPS)["atten"][0] == 3500
     assert set(nominal_table(StripToStrip.folder, MAPS)["s2s"]) == {1.0}
+    bars = nominal_table(AttenuationOd.folder, MAPS)
+    assert (len(bars), set(bars["atten"]), set(bars["reflect"])) == (2_112, {3500.0}, {0.8})
+    assert nominal_table(Temperature.folder, MAPS)["slope"].tolist() == [0.0]
     with pytest.raises(UsageError, match="has no nominal values"):
         nominal_table(PEDESTALS, MAPS)

@@ -12,9 +12,10 @@ from mx2prod.constants import Period, read_table, write_table
 from mx2prod.constants.feb_file import write_feb_file
 from mx2prod.core.workspace import write_workspace
 from mx2prod.detector import BoardAddress
+from mx2prod.journal import RoleStore
 from tests.calls import Call
 from tests.conditions.making import GAINS, PEDESTALS, pedestals
-from tests.journal.people import make_keys, standard_store
+from tests.journal.people import make_key, make_keys, standard_store
 
 PERIOD = Period(1679419898780211, 1679421873400253)
 ORIGIN = [f"--origin={kind}=test" for kind in ("input", "software", "config", "request")]
@@ -105,6 +106,66 @@ def test_from_a_table_to_a_job_by_commands_alone(conditions: Run, folder: Path) 
     ).document["error"]
     assert failed["type"] == "NoConditionsError"
     assert "after it: [1702/3, 1796/0)" in failed["message"]
+
+
+def make_real(folder: Path) -> None:
+    """Make the workspace one of real data, with its role list pinned."""
+    path = folder / "mx2.toml"
+    pin = f'trust_root = "{RoleStore(folder / "roles").load().digest}"'
+    text = path.read_text().replace("simulated = true ", "simulated = false ")
+    path.write_text(text.replace('trust_root = ""', pin))
+
+
+def test_the_calibrator_of_real_constants_signs_by_commands(
+    conditions: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MX2_SIGNING_KEY", str(folder / "mine.pem"))
+    digest = put_and_freeze(conditions, folder)
+    make_real(folder)
+    freeze = ["freeze", "run1-v1", "--reason", "mine"]
+    request = ["approve", "run1-v1", "--request", "--reason", "meeting of Tuesday"]
+    refused = conditions(*request, code=2).document["error"]
+    assert "no calibrator has signed" in refused["message"]
+    assert "mx2 conditions freeze run1-v1 --key FILE" in refused["next_step"]
+    assert "mine.pem: no such key" in conditions(*freeze, code=2).document["error"]["message"]
+    assert "rev was not calibrator" in conditions(*freeze, "--key", folder / "rev.pem", code=2).err
+    tried = conditions(*freeze, "--key", folder / "cal.pem", "--dry-run").document
+    assert (tried["made_by"], tried["dry_run"]) == ("cal", True)
+    conditions(*request, code=2)
+    (folder / "cal.pem").rename(folder / "mine.pem")
+    signed = conditions(*freeze).document
+    assert (signed["made_by"], signed["digest"]) == ("cal", digest)
+    conditions(*request)
+    (verified,) = conditions("verify").document
+    assert (verified["made_by"], verified["problems"]) == (["cal"], [])
+    for person in ("rev", "con"):
+        conditions("approve", "run1-v1", "--key", folder / f"{person}.pem")
+    conditions("promote", "run1-v1", "--reason", "x")
+    (verified,) = conditions("verify", "--db", "prod").document
+    assert (verified["made_by"], verified["signed_by"]) == (["cal"], ["con", "rev"])
+
+
+def test_people_read_who_made_it(
+    conditions: Run, mx2: Callable[..., Call], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MX2_SIGNING_KEY", str(folder / "mine.pem"))
+    put_and_freeze(conditions, folder)
+
+    def shown(*words: object) -> str:
+        return " ".join(mx2("--workspace", folder, "conditions", *words).out.split())
+
+    assert "not signed" in shown("verify")
+    make_key(folder, "mine")
+    freeze = ("freeze", "run1-v1", "--reason", "mine")
+    assert "VALIDATED" in conditions(*freeze, code=2).err, "a key that is not on the list"
+    by = "made and signed by cal (calibrator)"
+    assert by in shown(*freeze, "--key", folder / "cal.pem")
+    assert "cal (calibrator)" in shown("verify")
+    assert by in shown("log", "--object", "run1-v1")
+    (folder / "roles").rename(folder / "elsewhere")
+    done = mx2("--workspace", folder, "conditions", "log")
+    assert "signature not judged" in " ".join(done.out.split())
+    assert "signatures are not judged: " in done.err
 
 
 def test_a_refused_signature_by_commands(conditions: Run, folder: Path) -> None:

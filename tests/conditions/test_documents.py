@@ -138,10 +138,12 @@ def test_a_table_file_brings_its_verdict(tmp_path: Path) -> None:
     write_parquet(pedestals(), path)
     assert [f.kind for f in read_table_file(path, Pedestal, default_maps()).provenance] == ["file"]
     beside = tmp_path / "ped.verdict.json"
-    beside.write_text(json.dumps({"verdict": "investigate", "file": "x.dat", "software": "0.1"}))
+    beside.write_text(
+        json.dumps({"verdict": "investigate", "file": "x.dat", "settings_sha256": "0a"})
+    )
     read = read_table_file(path, Pedestal, default_maps())
     facts = {fact.kind: fact.value for fact in read.provenance}
-    assert (facts["verdict"], facts["input"], facts["software"]) == ("investigate", "x.dat", "0.1")
+    assert (facts["verdict"], facts["input"], facts["config"]) == ("investigate", "x.dat", "0a")
     beside.write_text("[]")
     with pytest.raises(InputFileError, match="not a verdict file"):
         read_table_file(path, Pedestal, default_maps())

@@ -28,7 +28,7 @@ from mx2prod.conditions import (
 )
 from mx2prod.conditions.gtags import set_gtag
 from mx2prod.conditions.http_status import status_of
-from mx2prod.conditions.server_run import bound, parse_bind, running
+from mx2prod.conditions.server_run import running
 from mx2prod.conditions.server_served import Recent
 from mx2prod.conditions.server_sources import SnapshotSource, StoreSource
 from mx2prod.constants import Pedestal, content_sha256, from_arrow
@@ -40,6 +40,7 @@ from mx2prod.core.errors import (
     StoreError,
     UsageError,
 )
+from mx2prod.core.http_server import bound, parse_bind
 from tests.calls import Call
 from tests.conditions.making import PEDESTALS, World
 from tests.conditions.serving import Serving

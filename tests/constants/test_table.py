@@ -11,6 +11,8 @@ from mx2prod.constants import (
     FOLDERS,
     SCHEMAS,
     TABLES,
+    AttenuationId,
+    AttenuationOd,
     BadChannel,
     Constants,
     FebResponse,
@@ -53,12 +55,13 @@ def test_the_feb_schema_has_44_columns_after_the_key() -> None:
         (Key.CHANNEL, 11_840, 1052672, None),
         (Key.HALF_BOARD, 370, 1052672, None),
         (Key.STRIP, 9_652, 1477706752, 1791622144),
+        (Key.OD_BAR, 2_112, 1074941952, 1120739328),
         (Key.PLANE, 76, 1477705728, None),
         (Key.ONE_ROW, 1, 0, 0),
     ],
 )
 def test_keys_of_the_detector(key: Key, count: int, first: int, last: int | None) -> None:
-    """Numbers and ids of the conditions page, sections 1.3 and 2."""
+    """Numbers and ids of the conditions page, sections 1.3 and 2; bars: detector page, 2 and 3."""
     existing = key.existing(default_maps())
     assert len(existing) == count
     assert existing[0] == first
@@ -90,6 +93,31 @@ def test_a_table_is_sorted_read_only_and_typed(schema: type[Constants]) -> None:
     order = np.argsort(schema.key.ids(columns, len(table)))
     name = schema.values[-1].name
     assert np.array_equal(table[name], columns[name][order])
+
+
+def test_no_bar_of_the_outer_detector_has_the_id_of_a_strip() -> None:
+    bars, strips = (key.existing(default_maps()) for key in (Key.OD_BAR, Key.STRIP))
+    assert not np.isin(bars, strips).any()
+    assert Key.OD_BAR.address_of(int(bars[0])) == (1, 1, 1, 1, 1)
+    assert Key.OD_BAR.address_of(int(bars[-1])) == (1, 44, 6, 4, 2)
+
+
+def test_the_outer_detector_has_the_attenuation_columns_of_the_inner_one() -> None:
+    """Conditions page, section 1.2."""
+    names = ("atten", "atten_error", "amp", "amp_error", "reflect", "reflect_error")
+    assert AttenuationOd.text_names() == ("detector", "frame", "tower", "story", "bar", *names)
+    assert AttenuationId.text_names() == ("detector", "subdet", "module", "plane", "strip", *names)
+    columns = some_columns(AttenuationOd)
+    columns["tower"][5] = 7
+    with pytest.raises(TableError, match=r"column tower, .*: 7 found, expected .* 1 to 6"):
+        Table.of(AttenuationOd, columns)
+
+
+def test_every_folder_of_the_page_has_a_table() -> None:
+    """Conditions page, section 1.1; rulings, section 3."""
+    words = ("feb", "pedestal", "atten_od", "atten_id", "pmtgain", "s2s", "meu", "timing",
+             "slewing", "alignment", "badchannel", "temp")  # fmt: skip
+    assert set(FOLDERS) == {f"minerva2x2_{word}_constants" for word in words}
 
 
 def test_the_maps_of_a_detector_can_be_given() -> None:

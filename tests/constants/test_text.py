@@ -16,6 +16,7 @@ from mx2prod.constants import (
     Pedestal,
     Period,
     PmtGain,
+    StripToStrip,
     Table,
     content_bytes,
     feb_text,
@@ -89,6 +90,40 @@ def test_a_whole_detector_survives_the_file(schema: type[Constants], tmp_path: P
     with pytest.raises(OutputError, match="exists already"):
         write_table(table, path)
     write_table(again, path, overwrite=True)
+
+
+STRIPS = """\
+# begin   1679419898780211 Tue Mar 21 12:31:38 2023
+# end     1679421873400253 Tue Mar 21 13:04:33 2023
+# elapsed 32.9 min
+# detector subdet module plane strip s2s ds2s entries error
+1 3 1 1 1 1.012346 0.003100 812 00000
+1 3 1 1 2 0.000000 0.000000 0 10000
+1 3 1 1 3 0.998700 0.210000 95 00110
+"""
+
+
+def test_a_strip_to_strip_file_keeps_its_bytes_and_rounds_to_six_decimals() -> None:
+    """Conditions page, section 3.2; the first-iteration writer ends its rows with a blank."""
+    table = parse(STRIPS, StripToStrip)
+    assert table["error"].tolist() == [0, 10000, 110]
+    assert table_text(table) == STRIPS
+    assert table_text(parse(STRIPS.replace("0\n", "0 \n"), StripToStrip)) == STRIPS
+    columns = {name: table[name].copy() for name in StripToStrip.text_names()}
+    columns["s2s"][0] = 1.0123456789
+    finer = Table.of(StripToStrip, columns, period=table.period)
+    assert content_bytes(finer) != content_bytes(table)
+    assert table_text(finer) == STRIPS
+    with pytest.raises(TableError, match=r"line 7: column error, .*: 11112 found"):
+        parse(STRIPS.replace("00110", "11112"), StripToStrip)
+
+
+def test_all_strips_survive_the_file() -> None:
+    table = some_table(StripToStrip, None)
+    again = parse(table_text(table), StripToStrip)
+    assert table_text(again) == table_text(table)
+    assert np.abs(again["s2s"] - table["s2s"]).max() <= 5e-7 * 1.000001
+    assert np.array_equal(again["error"], table["error"])
 
 
 @given(data=st.data())

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import inspect
 import re
+from typing import Any
 
 import pytest
 
 from mx2prod.core import errors
-from mx2prod.core.errors import Mx2Error, RawFileError
+from mx2prod.core.errors import ConflictError, InvalidRecordError, Mx2Error, RawFileError
 
 TREE = {
     name: kind
@@ -33,15 +34,23 @@ def test_exit_codes_are_those_of_the_interface_page() -> None:
     assert {kind.exit_code for kind in TREE.values()} == {1, 2, 3}
 
 
+FACTS: dict[type[Mx2Error], tuple[Any, ...]] = {
+    ConflictError: (("neardet-2x2-minerva:a",),),
+    InvalidRecordError: (((0, "size", "is negative", -5),),),
+}
+"""What an error takes besides its message."""
+
+
 @pytest.mark.parametrize("kind", [k for k in TREE.values() if k is not RawFileError])
 def test_an_error_keeps_its_message_and_next_step(kind: type[Mx2Error]) -> None:
-    error = kind("what and where", next_step="mx2 doctor")
+    facts = FACTS.get(kind, ())
+    error = kind("what and where", *facts, next_step="mx2 doctor")
     assert (str(error), error.message, error.next_step) == (
         "what and where",
         "what and where",
         "mx2 doctor",
     )
-    assert kind("without").next_step == ""
+    assert kind("without", *facts).next_step == ""
 
 
 def test_raw_file_error_carries_rule_and_place() -> None:

@@ -15,8 +15,10 @@ from mx2prod.detector import (
     ChannelAddress,
     StripAddress,
     pack_channel_ids,
+    pack_od_bar_ids,
     pack_strip_ids,
     unpack_channel_ids,
+    unpack_od_bar_ids,
     unpack_strip_ids,
 )
 
@@ -40,6 +42,22 @@ STRIPS = [
     ((4, 23, 1, 1), 1634993152),
     ((5, 44, 2, 127), 1791622144),
 ]
+
+
+@given(st.integers(0, 127), st.integers(1, 6), st.integers(1, 4), st.integers(1, 2))
+def test_bar_ids_round_trip(frame: int, tower: int, story: int, bar: int) -> None:
+    number = pack_od_bar_ids(frame, tower, story, bar)
+    assert unpack_od_bar_ids(number).item() == (1, frame, tower, story, bar)
+    assert (int(number) >> 27) & 7 == 0
+    assert int(number) < 2**31
+
+
+@pytest.mark.parametrize("fields", [(1, 0, 1, 1), (1, 7, 1, 1), (1, 1, 5, 1), (128, 1, 1, 1)])
+def test_a_bar_that_cannot_be_is_refused(fields: tuple[int, ...]) -> None:
+    with pytest.raises(AddressError, match="outer-detector bar id"):
+        pack_od_bar_ids(*fields)
+    with pytest.raises(AddressError, match="outer-detector bar id"):
+        unpack_od_bar_ids(1477706752)
 
 
 @pytest.mark.parametrize(("fields", "number"), CHANNELS)

@@ -584,7 +584,7 @@ def test_a_statement_comes_back(keys: Keys, store: RoleStore) -> None:
         decision="approve", role="convener", person="con", signed_at=roles.issued,
         expires_at=NO_END, policy="e" * 64, roles=roles.digest,
     )  # fmt: skip
-    signed = read_statement(sign_statement(subject(A), predicate, keys["con"]), roles)
+    signed = read_statement(sign_statement(subject(A), predicate, keys["con"]), roles, Predicate)
     assert (signed.subject, signed.predicate) == (subject(A), predicate)
     assert signed.public == keys["con"].public
 
@@ -595,9 +595,11 @@ def test_a_statement_of_another_kind_is_refused(keys: Keys, store: RoleStore) ->
     from mx2prod.journal.statements import PAYLOAD_TYPE
 
     about = [{"name": GTAG, "digest": {"sha256": A}}]
-    frame = {"_type": "https://in-toto.io/Statement/v1", "predicateType": "x", "subject": about}
+    frame = {"_type": "https://in-toto.io/Statement/v1", "subject": about}
+    frame["predicateType"] = Predicate.predicate_type
     for statement, what in [
         ({**frame, "predicate": {"decision": "maybe"}}, "decision: "),
+        ({**frame, "predicateType": "x", "predicate": {"a": "b"}}, "predicate type 'x'"),
         ({**frame, "subject": [], "predicate": {"a": "b"}}, "not an in-toto statement"),
         ({**frame, "_type": "other", "predicate": {"a": "b"}}, "not an in-toto statement"),
         ({"unknown": 1}, "not an in-toto statement"),
@@ -606,7 +608,7 @@ def test_a_statement_of_another_kind_is_refused(keys: Keys, store: RoleStore) ->
         envelope = envelope_of(json.dumps(statement).encode(), PAYLOAD_TYPE)
         add(envelope, keys["con"])
         with pytest.raises(TrustError, match=what):
-            read_statement(text_of(envelope), store.load())
+            read_statement(text_of(envelope), store.load(), Predicate)
 
 
 def test_the_role_is_the_one_that_is_missing(asked: Approvals, keys: Keys) -> None:

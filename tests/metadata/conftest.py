@@ -64,7 +64,8 @@ class Case:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        return self.record["metadata"]
+        metadata: dict[str, Any] = self.record["metadata"]
+        return metadata
 
     @property
     def did(self) -> str:

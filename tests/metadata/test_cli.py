@@ -95,7 +95,7 @@ def test_a_record_with_errors_is_made_and_said(capsys, samples):
     ("name", "message"),
     [
         ("x.root", "not an Mx2 file name"),
-        (SAMPLE.replace("RawData.dat", "RecoData.root"), "raw and of raw-digit files only"),
+        (SAMPLE.replace("RawData.dat", "RecoData.root"), "raw and of digit files only"),
     ],
 )
 def test_files_of_other_tiers(capsys, tmp_path, name, message):
@@ -175,7 +175,6 @@ def test_data_file_with_its_record(capsys, raw, tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("neardet-2x2-minerva:x.dat", "a did needs a catalogue"),
         ("missing.json", "No such file"),
         ("missing.dat", "No such file"),
     ],

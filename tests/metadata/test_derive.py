@@ -20,7 +20,7 @@ from mx2prod.metadata import (
     RecordsInMemory,
     check_record,
     derivation_problems,
-    digits_record,
+    derived_record,
     has_errors,
     is_simulated,
     raw_record,
@@ -351,7 +351,7 @@ def digits(parent, **changes):
         "last_gate": parent["metadata"]["core.event_count"],
     }
     job = Job.local(1795539600.5, 1795539660.9, cpu_seconds=59.6, max_rss_bytes=10**8)
-    return digits_record(
+    return derived_record(
         parent, OutputFacts(**facts | changes), job, application=Application("raw-digits")
     )
 
@@ -408,7 +408,7 @@ def test_digits_of_a_part_of_the_gates():
 
 def test_campaign_and_constants_are_written_where_there_are_some():
     parent = raw_record(made_info())
-    record = digits_record(
+    record = derived_record(
         parent,
         OutputFacts(DIGITS, 1, "00000002", 4, 1, 4),
         Job(1, 2, workflow_id=4000),

@@ -652,7 +652,7 @@ def configuration_of_one_file(case, rng):
 
 
 OVER_SEVERAL = {"X07", "X23"}
-REPORTED_ELSEWHERE = {"old-word", "unknown-key", "content", "sidecar"}
+REPORTED_ELSEWHERE = {"json", "old-word", "unknown-key", "content", "sidecar"}
 WITH_BYTES = {"X15"}
 
 

@@ -35,7 +35,7 @@ def test_fingerprint_depends_on_names_types_and_order():
 
 def test_product_by_tier():
     assert product_of("raw-digits") is RawDigits
-    assert set(PRODUCTS) == {"raw-digits"}
+    assert set(PRODUCTS) == {"raw-digits", "sup-digits"}
     with pytest.raises(UsageError, match="did you mean 'raw-digits'"):
         product_of("raw-digit")
 

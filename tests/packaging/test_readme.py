@@ -29,6 +29,7 @@ def test_there_is_something_to_type() -> None:
     assert {"raw", "process", "doctor", "--help"} <= verbs
 
 
+@pytest.mark.readme
 @pytest.mark.parametrize(("page", "call"), CALLS)
 def test_a_command_of_the_pages_works(tmp_path: Path, page: str, call: str) -> None:
     folder = ROOT if page == "README.md" else SAMPLE.parent

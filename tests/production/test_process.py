@@ -460,7 +460,7 @@ def test_report_as_document(done):
     _, report, _ = done
     document = json.loads(json.dumps(report.as_dict()))
     assert list(document) == [
-        "to", "salvage", "dry_run", "exit_code", "outputs", "files", "seconds",
+        "to", "salvage", "dry_run", "constants", "exit_code", "outputs", "files", "seconds",
         "gates_per_second", "peak_memory_bytes", "cold_start_share",
     ]  # fmt: skip
     steps = {"start", "check", "metadata", "decode", "digits", "write", "verify"}

@@ -9,16 +9,9 @@ import numpy as np
 import pytest
 from numba import njit
 
-from mx2prod.detector import PLANE_SHAPE, Response
-from mx2prod.simulation.energy_loss_kernels import (
-    highland_angle,
-    largest_transfer,
-    lose,
-    lose_in_step,
-    mean_loss,
-    scatter,
-)
-from mx2prod.simulation.materials import Medium, material_table
+from mx2prod.detector import PLANE_SHAPE, Medium, Response, material_table
+from mx2prod.detector.energy_loss_kernels import highland_angle, largest_transfer, mean_loss
+from mx2prod.simulation.energy_loss_kernels import lose, lose_in_step, scatter
 from mx2prod.simulation.random_kernels import normal_table, start
 from mx2prod.simulation.tracks_kernels import TRACK_DTYPE
 

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mx2prod.detector import Planes
+from mx2prod.detector import Form, GapMaterial, Planes
 from mx2prod.simulation.beam import parameter_row
 from mx2prod.simulation.columns import DEPOSIT_DTYPE, PARTICLE_DTYPE, VERTEX_DTYPE
-from mx2prod.simulation.layers import Form, Layers
+from mx2prod.simulation.layers import Layers
 from mx2prod.simulation.random_kernels import normal_table, start
 from mx2prod.simulation.showers_kernels import depth_at, gamma_share, shower
-from mx2prod.simulation.spec import GapMaterial
 from mx2prod.simulation.strips_kernels import MAX_CROSSINGS
 from mx2prod.simulation.tracks_kernels import TRACK_DTYPE, Output, World
 from tests.simulation.beam_spec import beam_spec

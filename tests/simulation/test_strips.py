@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from mx2prod.core.errors import UsageError
 from mx2prod.detector import (
     PLANE_SHAPE,
+    Form,
+    GapMaterial,
+    Medium,
     Planes,
     inside_outline,
     strip_ends,
@@ -21,9 +24,7 @@ from mx2prod.detector import (
     to_view,
 )
 from mx2prod.simulation import strips_kernels
-from mx2prod.simulation.layers import Form, Layers
-from mx2prod.simulation.materials import Medium
-from mx2prod.simulation.spec import GapMaterial
+from mx2prod.simulation.layers import Layers
 from mx2prod.simulation.strips_kernels import (
     MAX_CROSSINGS,
     chord,

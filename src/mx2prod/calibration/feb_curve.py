@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mx2prod.calibration.boards import require_schema
-from mx2prod.calibration.feb_curve_kernels import adc_of_charge_kernel, charge_of_adc_kernel
 from mx2prod.constants import FebResponse, Table
 from mx2prod.constants.keys import default_maps
 from mx2prod.constants.tables import GAINS
 from mx2prod.core.errors import TableError
 from mx2prod.detector import Planes, Response
+from mx2prod.detector.feb_curve_kernels import adc_of_charge_kernel, charge_of_adc_kernel
 from mx2prod.detector.hardware import HardwareMap
 
 Floats = npt.NDArray[np.float64]

@@ -20,7 +20,7 @@ from mx2prod.cli.signing import (
 from mx2prod.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from mx2prod.journal import Approval, Attachment, Decision
+    from mx2prod.journal import Approval, Attachment, Decision, Section
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -102,7 +102,7 @@ def show(
     elif kind == "text":
         frame.emit(approval.as_dict(), lambda: _print(approval))
     else:
-        page = approval_page(approval, kind)
+        page = approval_page(approval, kind, _sections(approval))
         frame.emit({**approval.as_dict(), "page": page}, lambda: click.echo(page, nl=False))
     return FAILED if require and approval.state is not State.APPROVED else 0
 
@@ -245,6 +245,15 @@ def _attachment(file: Path) -> Attachment:
     return Attachment(name=file.name, sha256=_sha256(file))
 
 
+def _sections(approval: Approval) -> list[Section]:
+    """Tables that the room of the subject adds to its page."""
+    if approval.request.subject.type != "metadata-schema":
+        return []
+    from mx2prod.metadata.approving import disagreement_section
+
+    return [disagreement_section()]
+
+
 def _write_pages(frame: Frame, approval: Approval, out: Path, *, dry_run: bool) -> None:
     """Write both pages; a page of the same subject is replaced."""
     from mx2prod.core.files import write_text
@@ -254,7 +263,8 @@ def _write_pages(frame: Frame, approval: Approval, out: Path, *, dry_run: bool) 
     paths = {kind: out / f"approval-{stem}.{kind}" for kind in ("md", "html")}
     for kind, path in paths.items():
         if not dry_run:
-            write_text(path, approval_page(approval, kind), overwrite=True)
+            page = approval_page(approval, kind, _sections(approval))
+            write_text(path, page, overwrite=True)
     pages = [str(path) for path in paths.values()]
     verb = "would write" if dry_run else "wrote"
     frame.emit(

@@ -7,6 +7,7 @@ import click
 from mx2prod.cli import (
     conditions_decide,
     conditions_exchange,
+    conditions_log,
     conditions_make,
     conditions_read,
     conditions_serve,
@@ -29,14 +30,15 @@ def command() -> None:
       mx2 conditions tag group mx2-run1-v1 minerva2x2_pedestal_constants=run1a --reason ...
       mx2 conditions gaps mx2-run1-v1 --runs runs.txt
       mx2 conditions check mx2-run1-v1
-      mx2 conditions freeze mx2-run1-v1 --reason ...
+      mx2 conditions freeze mx2-run1-v1 --reason ...      (signed with your key)
       mx2 conditions approve mx2-run1-v1          (two persons)
       mx2 conditions promote mx2-run1-v1 --reason ...
     """
 
 
 for _module in (
-    conditions_make, conditions_decide, conditions_read, conditions_serve, conditions_exchange
+    conditions_make, conditions_decide, conditions_read, conditions_log, conditions_serve,
+    conditions_exchange,
 ):  # fmt: skip
     for _verb in _module.VERBS:
         command.add_command(_verb)

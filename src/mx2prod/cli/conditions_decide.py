@@ -11,6 +11,8 @@ from mx2prod.cli.conditions_frame import (
     FILE,
     db_option,
     gtag_document,
+    is_simulated,
+    maker_of,
     person_of,
     require_reason,
     roles_of,
@@ -65,16 +67,25 @@ def check(
 @click.command()
 @click.argument("gtag")
 @reason_option
+@key_option
 @dry_run_option
 @pass_frame
-def freeze(frame: Frame, gtag: str, *, reason: str, dry_run: bool) -> None:
-    """Fix the digest of a checked global tag (OPEN to VALIDATED); nothing in it changes after."""
+def freeze(frame: Frame, gtag: str, *, reason: str, key_path: Path | None, dry_run: bool) -> None:
+    """Fix the digest of a checked global tag (OPEN to VALIDATED); nothing in it changes after.
+
+    With a key you sign for it as its calibrator, which does not count as an approval; if it is
+    VALIDATED already, that is all that is done.  Without one it stays unsigned, which only a
+    simulated workspace lets pass.
+    """
     from mx2prod.conditions import freeze
 
+    signer = maker_of(frame, key_path)
     with store_of(frame) as store:
-        made = freeze(store, gtag, reason=reason, dry_run=dry_run)
-    document = {**gtag_document(made), "dry_run": dry_run}
-    frame.emit(document, lambda: click.echo(f"{gtag}: {made.state} {made.digest}"))
+        made = freeze(store, gtag, reason=reason, signer=signer, dry_run=dry_run)
+    by = None if signer is None else signer[1].keys()[signer[0].public][0].person
+    document = {**gtag_document(made), "made_by": by, "dry_run": dry_run}
+    signed = f"made and signed by {by} (calibrator)" if by else "not signed by a calibrator"
+    frame.emit(document, lambda: click.echo(f"{gtag}: {made.state} {made.digest}, {signed}"))
     if not dry_run:
         frame.say(f"next: mx2 conditions approve {gtag} --request --reason TEXT")
 
@@ -106,8 +117,9 @@ def approve(
         require_reason(reason)
         with store_of(frame, db) as store:
             approval = request_approval(
-                store, roles_of(frame), gtag, reason=reason, emergency=emergency, dry_run=dry_run
-            )
+                store, roles_of(frame), gtag, reason=reason, emergency=emergency,
+                maker_signs=not is_simulated(frame), dry_run=dry_run,
+            )  # fmt: skip
         _show_approval(frame, approval, dry_run=dry_run)
         return
     word = "override" if override else "approve"
@@ -153,7 +165,7 @@ def promote(frame: Frame, gtag: str, *, to: str, reason: str, dry_run: bool) -> 
     with store_of(frame) as development, store_of(frame, to) as production:
         done = promote(
             development, production, role_store(frame.workspace), gtag, reason=reason,
-            dry_run=dry_run,
+            maker_signs=not is_simulated(frame), dry_run=dry_run,
         )  # fmt: skip
     word = "would publish" if dry_run else "published" if done.changed else "already published"
     document = {**vars(done), "state": "PUBLISHED", "dry_run": dry_run}

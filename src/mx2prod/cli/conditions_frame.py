@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from mx2prod.cli.frame import Frame, options
+from mx2prod.cli.signing import signing_key
 from mx2prod.core.errors import UsageError
 
 if TYPE_CHECKING:
     from mx2prod.conditions import Gtag, Snapshot, Store, View
-    from mx2prod.journal import RoleList
+    from mx2prod.journal import RoleList, SigningKey
 
 FILE = click.Path(path_type=Path)
 _ROLES: dict[str, Literal["development", "production"]] = {
@@ -80,13 +81,34 @@ def roles_of(frame: Frame) -> RoleList:
     return trusted_roles(frame.workspace)
 
 
+def is_simulated(frame: Frame) -> bool:
+    """Tell whether the workspace holds simulated data, which need fewer signatures."""
+    return frame.workspace.settings.workspace.simulated
+
+
+def maker_of(frame: Frame, key_path: Path | None) -> tuple[SigningKey, RoleList] | None:
+    """Key that signs for a freezing, with the role list.
+
+    None in a simulated workspace, if no key is given and the one in the default place is not on the
+    role list.
+    """
+    from mx2prod.journal import default_key_path, role_store
+
+    optional = is_simulated(frame) and key_path is None
+    if optional and not (default_key_path().exists() and role_store(frame.workspace).history()):
+        return None
+    key, roles = signing_key(key_path), roles_of(frame)
+    enrolled = roles.keys()
+    return None if optional and key.public not in enrolled else (key, roles)
+
+
 def person_of(frame: Frame) -> str:
     """Person of this account; the account itself while a simulated workspace has no role list."""
     from mx2prod.journal.events import account
     from mx2prod.journal.trust import role_store
 
     lists = role_store(frame.workspace).history()
-    if not lists and frame.workspace.settings.workspace.simulated:
+    if not lists and is_simulated(frame):
         return account()
     person = roles_of(frame).of_account(account())
     if person is None:

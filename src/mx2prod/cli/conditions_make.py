@@ -11,6 +11,7 @@ from mx2prod.cli.conditions_frame import (
     DATABASES,
     FILE,
     gtag_document,
+    is_simulated,
     make_store,
     pair,
     require_reason,
@@ -24,7 +25,7 @@ from mx2prod.cli.signing import dry_run_option, reason_option
 from mx2prod.core.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from mx2prod.conditions import Provenance, Put, Store, Upload
+    from mx2prod.conditions import Provenance, Put, RunList, Store, Upload
 
 
 @click.command()
@@ -214,6 +215,7 @@ def stop(frame: Frame, place: str, *, kind: str, folder: str, reason: str, dry_r
 @click.command()
 @click.argument("gtag")
 @click.option("--runs", type=FILE, help="Subruns to process: RUN SUBRUN or a file name a line.")
+@click.option("--dataset", metavar="NS:NAME", help="Subruns to process: those of this dataset.")
 @click.option("--choose", nargs=3, metavar="FOLDER RUN/SUBRUN extend|nominal|exclude",
               help="Decide about the subruns without a table around this one.")  # fmt: skip
 @click.option("--drop", nargs=2, metavar="FOLDER RUN/SUBRUN", help="Take a choice back.")
@@ -222,8 +224,9 @@ def stop(frame: Frame, place: str, *, kind: str, folder: str, reason: str, dry_r
 @dry_run_option
 @pass_frame
 def gaps(
-    frame: Frame, /, gtag: str, *, runs: Path | None, choose: tuple[str, str, str] | None,
-    drop: tuple[str, str] | None, payload: str, reason: str, dry_run: bool,
+    frame: Frame, /, gtag: str, *, runs: Path | None, dataset: str | None,
+    choose: tuple[str, str, str] | None, drop: tuple[str, str] | None, payload: str, reason: str,
+    dry_run: bool,
 ) -> int:  # fmt: skip
     """Which subruns of the run list have no table, and what was decided for them.
 
@@ -231,12 +234,13 @@ def gaps(
     """
     from mx2prod.conditions import gap_report
 
+    run_list = _run_list(frame, runs, dataset)
     with store_of(frame) as store:
         _change_gaps(
-            store, gtag, runs, choose=choose, drop=drop, payload=payload, reason=reason,
+            store, gtag, run_list, choose=choose, drop=drop, payload=payload, reason=reason,
             dry_run=dry_run,
         )  # fmt: skip
-        if dry_run and runs is not None:
+        if dry_run and run_list is not None:
             frame.say("nothing was changed")
             return 0
         found = gap_report(store, gtag)
@@ -280,7 +284,7 @@ def fixture(frame: Frame, name: str, *, dry_run: bool) -> None:
     """Load small constants with known bytes, to try readers with: pedestal3."""
     from mx2prod.conditions import load_fixture
 
-    if not frame.workspace.settings.workspace.simulated:
+    if not is_simulated(frame):
         raise ConfigError(
             "the workspace is not simulated, it takes no test constants",
             next_step="mx2 init OTHER-FOLDER",
@@ -339,15 +343,32 @@ def _rows_to_merge(
     return joined(tables, maps=store.maps)
 
 
+def _run_list(frame: Frame, runs: Path | None, dataset: str | None) -> RunList | None:
+    """Subruns of a file or of a dataset of the catalogue; None if neither is given."""
+    from mx2prod.conditions import RunList, position
+
+    if runs is not None and dataset is not None:
+        raise UsageError("--runs and --dataset: give one of them")
+    if runs is not None:
+        return RunList.read(runs)
+    if dataset is None:
+        return None
+    from mx2prod.catalog.run_list import run_list
+    from mx2prod.cli.catalog_frame import catalog_of, dataset_did
+
+    with catalog_of(frame) as catalogue:
+        found = run_list(catalogue, dataset_did(frame, dataset))
+    return RunList.of(position(one.subrun.run, one.subrun.subrun) for one in found)
+
+
 def _change_gaps(
-    store: Store, gtag: str, runs: Path | None, *, choose: tuple[str, str, str] | None,
+    store: Store, gtag: str, runs: RunList | None, *, choose: tuple[str, str, str] | None,
     drop: tuple[str, str] | None, payload: str, reason: str, dry_run: bool,
 ) -> None:  # fmt: skip
     from mx2prod import conditions
 
     if runs is not None:
-        run_list = conditions.RunList.read(runs)
-        conditions.set_run_list(store, gtag, run_list, dry_run=dry_run)
+        conditions.set_run_list(store, gtag, runs, dry_run=dry_run)
     if choose or drop:
         require_reason(reason)
     if drop is not None:

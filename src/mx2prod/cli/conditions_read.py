@@ -100,7 +100,7 @@ def get(
     snapshot: Path | None, use: str | None, allow_invalid: bool, db: str, dry_run: bool,
 ) -> None:  # fmt: skip
     """Read the table that holds for a subrun; without one this fails and names the neighbours."""
-    from mx2prod.conditions import place_json
+    from mx2prod.conditions import place_json, place_text
     from mx2prod.conditions.putting import period_of
     from mx2prod.constants import Table, write_parquet, write_table
     from mx2prod.core.files import refuse_existing
@@ -126,10 +126,9 @@ def get(
     elif out is not None:
         write = write_parquet if out.suffix == ".parquet" else write_table
         write(Table(found.table.schema, found.table.columns, period), out)
-    frame.emit(
-        document,
-        lambda: click.echo("\n".join(f"{name}: {value}" for name, value in document.items())),
-    )
+    shown = {**document, "since": place_text(found.since), "until": place_text(found.until)}
+    lines = [f"{name}: {value}" for name, value in shown.items() if value]
+    frame.emit(document, lambda: click.echo("\n".join(lines)))
 
 
 @click.command()
@@ -229,13 +228,14 @@ def import_file(frame: Frame, file: Path, *, reason: str, dry_run: bool) -> None
 @db_option
 @pass_frame
 def verify(frame: Frame, target: str | None, *, db: str) -> int:
-    """Hash everything again and judge the signatures.
+    """Hash everything again and judge the signatures: of the calibrators, and of the approval.
 
     Of a snapshot file or exported folder, offline; or of one or all global tags of a database.
 
     Exit code 1: something is not as it was signed.
     """
     from mx2prod.conditions import open_archive, verify_archive, verify_store
+    from mx2prod.journal import role_store
 
     pin = frame.workspace.settings.workspace.trust_root
     if target is not None and Path(target).exists():
@@ -243,36 +243,13 @@ def verify(frame: Frame, target: str | None, *, db: str) -> int:
             found = [verify_archive(archive, pin=pin)]
     else:
         with store_of(frame, db) as store:
-            found = verify_store(store, target, pin=pin)
+            lists = role_store(frame.workspace) if store.role == "development" else None
+            found = verify_store(store, target, pin=pin, role_store=lists)
     _show_verified(frame, found)
     return FAILED if any(item.problems for item in found) else 0
 
 
-@click.command()
-@click.option("--object", "obj", help="Only of this tag or global tag.")
-@db_option
-@pass_frame
-def log(frame: Frame, obj: str | None, *, db: str) -> None:
-    """Print who did what with constants, in order (mx2 workspace verify checks the chain)."""
-    from dataclasses import asdict
-
-    from mx2prod.journal import events
-
-    with store_of(frame, db) as store, store.reading() as connection:
-        found = list(events.read(connection, kind="conditions.", obj=obj))
-    rows = [
-        [event.seq, event.utc[:19], event.actor, event.kind.partition(".")[2], event.object,
-         ", ".join(f"{name} {str(value)[:40]}" for name, value in event.body.items())]
-        for event in found
-    ]  # fmt: skip
-    columns = ["event", "time", "account", "what", "of", "details"]
-    frame.emit(
-        [asdict(event) for event in found],
-        lambda: print_table("Log", columns, rows, empty="nothing was done yet"),
-    )
-
-
-VERBS = (list_all, iov, get, diff, export, import_file, verify, log)
+VERBS = (list_all, iov, get, diff, export, import_file, verify)
 
 
 def _rows_of_tag(frame: Frame, folder: str, tag: str, db: str) -> list[dict[str, Any]]:
@@ -346,10 +323,12 @@ def _show_all(document: dict[str, Any]) -> None:
 def _show_verified(frame: Frame, found: list[Verified]) -> None:
     rows = [
         [item.gtag, item.state.value, item.digest[:16], item.payloads,
+         ", ".join(f"{person} (calibrator)" for person in item.made_by) or "not signed",
          ", ".join(item.signed_by) or "nobody", "; ".join(item.problems) or "ok"]
         for item in found
     ]  # fmt: skip
-    columns = ["global tag", "state", "digest", "payloads", "signed by", "result"]
+    columns = ["global tag", "state", "digest", "payloads", "made and signed by", "approved by",
+               "result"]  # fmt: skip
     frame.emit(
         [item.as_dict() for item in found],
         lambda: print_table("Verified", columns, rows, empty="no global tag"),

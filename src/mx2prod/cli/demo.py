@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mx2prod.cli.frame import Frame, pass_frame, print_table
-from mx2prod.cli.process import MB, ProgressLines, say_errors, speed_text
-from mx2prod.cli.report import show_why
+from mx2prod.cli.frame import Frame, pass_frame
+from mx2prod.cli.process import ProgressLines, say_errors
 
 if TYPE_CHECKING:
-    from mx2prod.production import FileReport, ProcessReport
+    from mx2prod.core.workspace import Workspace
+    from mx2prod.production import ProcessReport
     from mx2prod.production.demo import Run1Report
+    from mx2prod.production.demo_constants import ConstantsReport
+    from mx2prod.production.demo_records import RecordsReport
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 """Raw files that ship with the package, a folder each; their README says what is real in them."""
@@ -54,34 +57,60 @@ def command(frame: Frame, folder: Path, *, dry_run: bool) -> None:
     FOLDER/raw         simulated raw files of the three run periods, with their truth
     FOLDER/constants   pedestals and gains with verdicts, pages and records
     FOLDER/plots       one PDF a run period, and the summary pages
+    FOLDER/conditions  the page that signers look at, and a snapshot of what was promoted
+    FOLDER/sup-digits  simulated beam after pedestal suppression, by the promoted constants
+    FOLDER/datasets    the talk's table of the datasets, as the catalogue has them
+    FOLDER/metadata    the talk's example of a record, as printed and corrected, with the findings
+    FOLDER/matching    a made-up 2x2 run database, and what each beam file matches in it
+    FOLDER/beam        simulated spills, and the offsets of the clocks
 
-    Every run writes new digit files: the name of an output has a token that is drawn for each
-    attempt.  The raw files of the samples, and a README that says what is real in them, come with
-    the package.
+    FOLDER is a workspace then, with a catalogue and databases of constants, and with persons and
+    keys of the demonstration.  Every run writes new digit files, because the name of an output has
+    a token that is drawn for each attempt, and one more version of the constants; what the
+    catalogue has already stays as it is.  The raw files of the samples, and a README that says what
+    is real in them, come with the package.
     """
     from mx2prod.production import process
+    from mx2prod.production.demo_workspace import demo_workspace
 
     frame.say(LABEL)
     settings = frame.workspace.settings
+    workspace = demo_workspace(folder, dry_run=dry_run)
     with frame.progress() as bar:
         lines = ProgressLines(bar) if bar is not None else None
         report = process(
             sample_files(), out=folder / DIGITS, dry_run=dry_run, settings=settings, progress=lines
         )
-    run1 = None
-    if not dry_run and not any(file.error for file in report.files):
-        from mx2prod.production.demo import RUN1_LABEL, pre_produce_run1
+    made = None
+    if workspace is not None and not dry_run and not any(file.error for file in report.files):
+        made = _make_run1(frame, workspace, folder)
+    document = {"label": LABEL, "samples": str(SAMPLES), **report.as_dict(), **_documents(made)}
+    frame.emit(document, lambda: _show(report, made, folder))
+    done = [report] if made is None else [report, made.digits]
+    for item in done:
+        say_errors(item)
+    failed = [item.exit_code for item in done if any(file.error for file in item.files)]
+    if failed:
+        click.get_current_context().exit(failed[0])
 
-        frame.say(RUN1_LABEL)
-        with frame.progress() as bar:
-            lines = ProgressLines(bar) if bar is not None else None
-            run1 = pre_produce_run1(SAMPLES / RUN1, folder, settings, progress=lines)
-    document = {"label": LABEL, "samples": str(SAMPLES), **report.as_dict(),
-                "run1": None if run1 is None else run1.as_dict()}  # fmt: skip
-    frame.emit(document, lambda: _show(report, run1, folder))
-    say_errors(report)
-    if any(file.error for file in report.files):
-        click.get_current_context().exit(report.exit_code)
+
+@dataclass(frozen=True)
+class Run1:
+    """What was made of the small Run 1.
+
+    Attributes
+    ----------
+    run1 : Run1Report
+    constants : ConstantsReport
+    digits : ProcessReport
+        Suppressed digits.
+    records : RecordsReport
+    """
+
+    run1: Run1Report
+    constants: ConstantsReport
+    digits: ProcessReport
+    records: RecordsReport
 
 
 def sample_files() -> list[Path]:
@@ -89,89 +118,42 @@ def sample_files() -> list[Path]:
     return [next((SAMPLES / name).glob("*.dat")) for name in CONTENT]
 
 
-def _show(report: ProcessReport, run1: Run1Report | None, folder: Path) -> None:
-    print_table(
-        f"{report.tier} of the packaged samples",
-        ("sample", "content", "gates read", "written", "lost", "MB read", "MB written", "record"),
-        [_row(file) for file in report.files],
-        empty="no samples in this installation",
-    )
-    for output in report.outputs:
-        click.echo(output.path)
-        click.echo(output.record_path)
-    click.echo("")
-    if not report.dry_run:
-        click.echo(_totals(report, folder))
-        click.echo(speed_text(report))
-    if run1 is not None:
-        _show_run1(run1, folder)
+def _make_run1(frame: Frame, workspace: Workspace, folder: Path) -> Run1:
+    """Simulate a small Run 1, calibrate it, promote its constants, use them, and catalogue it."""
+    from mx2prod.production.demo import RUN1_LABEL, pre_produce_run1
+    from mx2prod.production.demo_constants import promote_run1
+    from mx2prod.production.demo_digits import suppress_beam
+    from mx2prod.production.demo_records import records_of_run1
+
+    settings = frame.workspace.settings
+    frame.say(RUN1_LABEL)
+    with frame.progress() as bar:
+        lines = ProgressLines(bar) if bar is not None else None
+        run1 = pre_produce_run1(SAMPLES / RUN1, folder, settings, progress=lines)
+    constants = promote_run1(workspace, folder, run1, settings)
+    digits = suppress_beam(workspace, folder, run1, constants.reference, settings)
+    return Run1(run1, constants, digits, records_of_run1(workspace, folder, run1))
+
+
+def _documents(made: Run1 | None) -> dict[str, Any]:
+    if made is None:
+        return {"run1": None, "constants": None, "sup_digits": None, "records": None}
+    return {
+        "run1": made.run1.as_dict(),
+        "constants": made.constants.as_dict(),
+        "sup_digits": made.digits.as_dict(),
+        "records": made.records.as_dict(),
+    }
+
+
+def _show(report: ProcessReport, made: Run1 | None, folder: Path) -> None:
+    from mx2prod.cli.demo_output import show_constants, show_run1, show_samples, show_where
+    from mx2prod.cli.demo_records import show_records
+
+    show_samples(report, CONTENT, folder / DIGITS)
+    if made is not None:
+        show_run1(made.run1)
+        show_constants(made.constants, made.digits)
+        show_records(made.records)
+        show_where(made.run1, made.constants, made.digits, made.records, folder)
     click.echo("next: mx2 process YOUR_RawData.dat --to raw-digits -o FOLDER")
-
-
-def _show_run1(run1: Run1Report, folder: Path) -> None:
-    from mx2prod.validation.summary import TALK_COLUMNS
-
-    click.echo("")
-    print_table(
-        "simulated raw files",
-        ("file", "gates", "MB", "board hits a gate"),
-        [
-            [file.path.name, file.gates, round(file.bytes / MB, 1), round(file.hits_per_gate, 1)]
-            for file in run1.simulated
-        ],
-        empty="no files",
-    )
-    for report in run1.reports:
-        print_table(
-            report.product,
-            (*TALK_COLUMNS[:4], "Comments", "files in"),
-            [
-                [*summary.row()[:4], summary.comment, len(summary.files)]
-                for summary in report.summaries
-            ],
-            empty="no tables",
-        )
-        show_why(report)
-        click.echo("")
-    for report in run1.reports:
-        for path in report.paths:
-            if path.suffix in (".html", ".pdf"):
-                click.echo(f"look at: {path}")
-    click.echo(f"look at: {folder / 'constants'} (a page beside each table)")
-    steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in run1.seconds.items())
-    click.echo(f"seconds: {steps}")
-
-
-def _row(file: FileReport) -> list[object]:
-    sample = file.path.parent.name
-    return [
-        sample,
-        CONTENT[sample],
-        file.gates_read,
-        file.gates_written,
-        file.gates_lost,
-        round(file.bytes / MB, 3),
-        round(sum(output.bytes for output in file.outputs) / MB, 3),
-        _record_text(file),
-    ]
-
-
-def _record_text(file: FileReport) -> str:
-    """What the checks say about the records; rules by name where they find an error."""
-    errors = {str(p["rule"]) for p in file.record_problems if p["severity"] == "error"}
-    if not errors:
-        return "good"
-    known = " (date before Mx2: the DAQ emulation's)" if errors == {"X08"} else ""
-    return f"{', '.join(sorted(errors))}{known}"
-
-
-def _totals(report: ProcessReport, folder: Path) -> str:
-    read = sum(file.gates_read for file in report.files)
-    written = sum(file.gates_written for file in report.files)
-    lost = sum(file.gates_lost for file in report.files)
-    size = sum(output.bytes for output in report.outputs) / MB
-    return (
-        f"{read} gates read from {len(report.files)} raw files, {written} written, {lost} lost; "
-        f"{len(report.outputs)} digit files ({size:.1f} MB) and the records of raw and digit "
-        f"files are in {folder / DIGITS}"
-    )

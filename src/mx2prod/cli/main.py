@@ -24,11 +24,16 @@ VERBS = {
     "report": "Pages, PDFs and the summary table of constants.",
     "process": "Process raw files to digits, with a metadata record beside each output.",
     "conditions": "Constants, from development to production, and what jobs read.",
-    "metadata": "Make and check the DUNE metadata record of a file.",
+    "catalog": "Files and datasets, found by their metadata with queries in MQL.",
+    "dataset": "Datasets by definition: freeze them, print their tables and run lists.",
+    "metadata": "The DUNE metadata record of a file: make, check, repair, data quality.",
+    "match": "The 2x2 charge and light files of an Mx2 file, and back.",
+    "beam": "Beam records: import, match to gates, protons on target of files.",
     "detector": "Geometry, wiring and identifiers of the detector.",
     "approval": "Ask for approvals, sign or reject them, see where they stand.",
     "keys": "Signing keys, and the signed list of persons, roles and keys.",
     "workspace": "Tables, backup, restore and checks of the databases.",
+    "warm": "Compile all kernels once, so that no job waits for it.",
     "doctor": "Is this installation healthy?",
 }
 """Top-level verbs and their one-line help.  Verb ``x`` is ``command`` in ``mx2prod.cli.x``."""

@@ -13,11 +13,20 @@ from mx2prod.cli.frame import Frame, log, pass_frame, print_table
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from mx2prod.production import FileReport, ProcessReport
+    from mx2prod.production import FileReport, OutputReport, ProcessReport
+    from mx2prod.production.steps import StageSettings
 
 DEFAULT_TIER = "raw-digits"
 _SHOWN = 10
 MB = 1_000_000
+FILE = click.Path(path_type=Path)
+COUNTED = {
+    "kept_discriminator": "kept: fired", "kept_above_cut": "above cut",
+    "kept_saturated": "saturated", "kept_calibration_gate": "calibration gate",
+    "kept_low_gain": "low gain", "dropped_below_cut": "dropped: below cut",
+    "dropped_no_pedestal": "no pedestal", "dropped_bad_channel": "bad channel",
+}  # fmt: skip
+"""Counters of suppressed digits and their columns, which are shown where one is not zero."""
 
 
 @click.command("process")
@@ -37,13 +46,44 @@ MB = 1_000_000
     default=DEFAULT_TIER,
     show_default=True,
     metavar="TIER",
-    help="Tier to make; the default is the last one that this version makes.",
+    help="Tier to make: raw-digits, or sup-digits, which needs constants.",
+)
+@click.option(
+    "--constants",
+    "reference",
+    metavar="GTAG[@DIGEST]",
+    default="",
+    help="Published global tag of the production database; needed from sup-digits on.",
+)
+@click.option(
+    "--snapshot",
+    type=FILE,
+    help="Read the constants from this snapshot file, not from the database.",
+)
+@click.option(
+    "--keep", multiple=True, metavar="TIER", help="Write this tier on the way too; repeatable."
+)
+@click.option(
+    "--settings",
+    "settings_file",
+    type=FILE,
+    help="Settings of the stages (reconstruction.yaml); the defaults without it.",
 )
 @click.option("--salvage", is_flag=True, help="Keep all that can be had from damaged files.")
 @click.option("--dry-run", is_flag=True, help="Check the files and say what would be written.")
 @pass_frame
 def command(
-    frame: Frame, files: tuple[Path, ...], out: Path, tier: str, *, salvage: bool, dry_run: bool
+    frame: Frame,
+    files: tuple[Path, ...],
+    out: Path,
+    tier: str,
+    *,
+    reference: str,
+    snapshot: Path | None,
+    keep: tuple[str, ...],
+    settings_file: Path | None,
+    salvage: bool,
+    dry_run: bool,
 ) -> None:
     """Process raw files into OUT, with a metadata record beside each output.
 
@@ -51,26 +91,44 @@ def command(
     2) and the others are still processed; with --salvage all that can be had is kept and what is
     lost is listed (exit code 3).  Each attempt writes new names; nothing is overwritten.
 
-    \b
-    Example:
-      mx2 process TS1_00050017_0022_numib_v09_2407100946_RawData.dat --to raw-digits -o digits
-    """
-    from mx2prod.production import process
+    From sup-digits on, constants are needed: a global tag that was approved and promoted.  A
+    subrun without an interval is refused; nothing else is taken instead.
 
-    with frame.progress() as bar:
+    \b
+    Examples:
+      mx2 process TS1_00050017_0022_numib_v09_2407100946_RawData.dat --to raw-digits -o digits
+      mx2 process TS1_*_RawData.dat --to sup-digits --constants mx2-run1-v3 -o digits
+    """
+    from mx2prod.production import open_constants, process
+
+    workspace = frame.workspace
+    with (
+        open_constants(workspace, reference, snapshot) as constants,
+        frame.progress() as bar,
+    ):
         report = process(
             files,
             out=out,
             to=tier,
+            keep=keep,
+            constants=constants,
+            stage_settings=_settings(settings_file),
             salvage=salvage,
             dry_run=dry_run,
-            settings=frame.workspace.settings,
+            settings=workspace.settings,
             progress=ProgressLines(bar) if bar is not None else None,
         )
     frame.emit(report.as_dict(), lambda: show_report(report))
     say_errors(report)
     if report.exit_code:
         click.get_current_context().exit(report.exit_code)
+
+
+def _settings(path: Path | None) -> StageSettings | None:
+    from mx2prod.core.yaml_file import load_yaml
+    from mx2prod.production.steps import StageSettings
+
+    return load_yaml(path, StageSettings) if path is not None else None
 
 
 class ProgressLines:
@@ -98,6 +156,7 @@ def show_report(report: ProcessReport) -> None:
     )
     for file in report.files:
         _show_details(file)
+    _show_constants(report)
     for output in report.outputs:
         size = "" if report.dry_run else f"  {output.bytes / MB:.1f} MB"
         click.echo(f"{written}: {output.path}{size}")
@@ -107,6 +166,38 @@ def show_report(report: ProcessReport) -> None:
             click.echo(f"{written}: {file.record_path}")
     if not report.dry_run:
         click.echo(speed_text(report))
+
+
+def _show_constants(report: ProcessReport) -> None:
+    """Print which constants were read, and what became of the digits."""
+    if report.constants is None:
+        return
+    signed = ", ".join(report.constants["signed_by"])
+    click.echo(
+        f"constants: {report.constants['tag']}@{report.constants['digest'][:16]} "
+        f"({report.constants['state']}, signed by {signed})"
+    )
+    counted = [output for output in report.outputs if "n_raw" in output.counters]
+    shown = [name for name in COUNTED if any(output.counters[name] for output in counted)]
+    if counted:
+        print_table(
+            "digits a gate, each by its first reason",
+            ("run/subrun", "gates", "read", "kept", "kept %", *(COUNTED[name] for name in shown)),
+            [_count_row(output, shown) for output in counted],
+            empty="no digits",
+        )
+
+
+def _count_row(output: OutputReport, shown: list[str]) -> list[Any]:
+    counters = output.counters
+    read = counters["n_raw"]
+    kept = sum(n for name, n in counters.items() if name.startswith("kept_"))
+    subrun = output.record["metadata"]["core.runs_subruns"][0]
+    return [
+        f"{subrun // 100_000}/{subrun % 100_000}", output.gates, round(read / output.gates, 1),
+        round(kept / output.gates, 1), round(100 * kept / read, 2) if read else 0.0,
+        *(round(counters[name] / output.gates, 1) for name in shown),
+    ]  # fmt: skip
 
 
 def say_errors(report: ProcessReport) -> None:

@@ -80,7 +80,8 @@ def command(
     """Simulate raw files in the DAQ's format, with the truth beside them.
 
     Seed, spec and version of mx2prod fix every byte; workers and the choice of gates do not change
-    a gate.  Each raw file comes with the DAQ's JSON and a folder <stem>_truth.
+    a gate.  Each raw file comes with the DAQ's JSON and a folder <stem>_truth, one with beam gates
+    with the beam data <stem>_beam.csv too.
 
     \b
     Example:
@@ -132,7 +133,7 @@ def _show(done: list[SimulatedFile], *, dry_run: bool) -> None:
     ]
     print_table(f"simulated files ({verb})", columns, rows, empty="no files")
     for file in done:
-        for path in (file.path, file.sidecar, file.truth):
+        for path in file.paths:
             click.echo(f"{verb}: {path}")
     if done and not dry_run:
         click.echo(f"next: mx2 raw verify {done[0].path}")

@@ -184,11 +184,23 @@ def verify(frame: Frame, files: tuple[Path, ...]) -> int:
 
 def _databases(frame: Frame) -> list[Database]:
     """Databases of the workspace; each room with tables of its own is named here."""
+    from mx2prod.catalog.room import CATALOG as FILES
     from mx2prod.conditions.room import CONDITIONS
     from mx2prod.journal import databases
-    from mx2prod.journal.databases import CONDITIONS_DEVELOPMENT, CONDITIONS_PRODUCTION
+    from mx2prod.journal.databases import (
+        CATALOG,
+        CONDITIONS_DEVELOPMENT,
+        CONDITIONS_PRODUCTION,
+        PRODUCTION,
+    )
+    from mx2prod.metadata.quality.tables import QUALITY
 
-    rooms = {CONDITIONS_DEVELOPMENT: [CONDITIONS], CONDITIONS_PRODUCTION: [CONDITIONS]}
+    rooms = {
+        CONDITIONS_DEVELOPMENT: [CONDITIONS],
+        CONDITIONS_PRODUCTION: [CONDITIONS],
+        CATALOG: [FILES],
+        PRODUCTION: [QUALITY],
+    }
     return databases(frame.workspace, rooms)
 
 

@@ -58,6 +58,7 @@ from mx2prod.conditions.verifying import (
     Verified,
     import_archive,
     open_archive,
+    require_signed,
     verify_archive,
     verify_store,
 )
@@ -132,6 +133,7 @@ __all__ = [
     "put_playlist",
     "read_table_file",
     "request_approval",
+    "require_signed",
     "resolve_alias",
     "run_subrun",
     "set_obsolete",

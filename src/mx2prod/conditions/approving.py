@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from mx2prod.conditions.gtags import Gtag, find_gtag, set_gtag
+from mx2prod.conditions.gtags import SUBJECT, Gtag, find_gtag, set_gtag, subject_of_gtag
+from mx2prod.conditions.makings import FREEZING, require_maker, stored_makers
 from mx2prod.conditions.manifest import checked_manifest
 from mx2prod.conditions.states import State
 from mx2prod.conditions.store import Store, note
@@ -24,12 +25,11 @@ from mx2prod.journal import (
 )
 from mx2prod.journal import State as ApprovalState
 
-SUBJECT = "gtag"
 WITHDRAWAL = "/withdrawal"
 """End of the name of the subject that asks two conveners to withdraw a global tag."""
 
 _CONVENERS = 2
-_MAKING = ("conditions.put", "conditions.gap", "conditions.tag", "conditions.freeze")
+_MAKING = ("conditions.put", "conditions.gap", "conditions.tag", FREEZING)
 
 
 def subject_of(store: Store, gtag: str) -> Subject:
@@ -60,6 +60,7 @@ def request_approval(
     *,
     reason: str,
     emergency: bool = False,
+    maker_signs: bool = False,
     account: str | None = None,
     dry_run: bool = False,
 ) -> Approval:
@@ -73,6 +74,8 @@ def request_approval(
     gtag, reason : str
     emergency : bool
         Two conveners give a provisional approval.
+    maker_signs : bool
+        Refuse it unless a calibrator has signed for having made it; True for real constants.
     account : str, optional
         Account that asks; that of this process if not given.
     dry_run : bool
@@ -83,12 +86,14 @@ def request_approval(
         If the global tag is open.
     PolicyError
         If an account that made it belongs to nobody on the role list, or the policies of its
-        folders do not fit together.
+        folders do not fit together, or no calibrator has signed and one must.
     """
     subject = subject_of(store, gtag)
     with store.reading() as connection:
         found = find_gtag(connection, gtag)
-        persons = persons_of(authors(connection, found), roles)
+        if maker_signs:
+            require_maker(connection, found, roles)
+        persons = makers(connection, found, roles)
     return Approvals(store.engine, roles).request(
         subject,
         reason=reason,
@@ -128,8 +133,9 @@ def settle(store: Store, gtag: str, approval: Approval) -> None:
     accepted = (ApprovalState.APPROVED, ApprovalState.PROVISIONAL)
     with store.writing() as connection:
         found = find_gtag(connection, gtag)
-        same = approval.request.subject == Subject(SUBJECT, gtag, found.digest)
-        if found.state is not State.VALIDATED or not same or approval.state not in accepted:
+        if found.state is not State.VALIDATED or approval.state not in accepted:
+            return
+        if approval.request.subject != subject_of_gtag(found):
             return
         provisional = int(approval.state is ApprovalState.PROVISIONAL)
         set_gtag(connection, gtag, state=State.APPROVED.value, provisional=provisional)
@@ -159,6 +165,18 @@ def policy_for(roles: RoleList, folders: Sequence[str]) -> str:
         f"policies {', '.join(policies)}: none of them asks for all that the others do",
         next_step="mx2 keys ls",
     )
+
+
+def makers(connection: Connection, gtag: Gtag, roles: RoleList) -> list[str]:
+    """Persons who may not approve a global tag: by their accounts, and whose keys signed for it.
+
+    Raises
+    ------
+    PolicyError
+        If an account belongs to nobody on the role list.
+    """
+    signed = {maker.person for maker in stored_makers(connection, gtag, roles)} - {""}
+    return sorted(signed.union(persons_of(authors(connection, gtag), roles)))
 
 
 def authors(connection: Connection, gtag: Gtag) -> list[str]:

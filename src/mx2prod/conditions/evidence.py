@@ -11,11 +11,11 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from mx2prod.conditions import tables
-from mx2prod.conditions.approving import SUBJECT
-from mx2prod.conditions.store import Store
+from mx2prod.conditions.gtags import SUBJECT
+from mx2prod.conditions.makings import ENVELOPE, FREEZING, makers_of
 from mx2prod.core.canonical import canonical_json
 from mx2prod.core.errors import TrustError
-from mx2prod.journal import Approval, RoleStore, events
+from mx2prod.journal import Approval, Maker, RoleList, RoleStore, Subject, events
 from mx2prod.journal.judgement import evaluate
 
 EVENT = "event"
@@ -24,7 +24,7 @@ ROLES = "roles"
 
 @dataclass(frozen=True)
 class Evidence:
-    """An approval event, or one version of the role list.
+    """An event of the freezing or the approval, or one version of the role list.
 
     Attributes
     ----------
@@ -38,12 +38,12 @@ class Evidence:
     body: str
 
 
-def gather(store: Store, role_store: RoleStore, gtag: str) -> list[Evidence]:
-    """Role lists and approval events of a global tag.
+def gather(connection: Connection, role_store: RoleStore, gtag: str) -> list[Evidence]:
+    """Role lists, and the events of the freezing and the approval of a global tag.
 
     Parameters
     ----------
-    store : Store
+    connection : Connection
         The database where it was approved.
     role_store : RoleStore
     gtag : str
@@ -53,12 +53,11 @@ def gather(store: Store, role_store: RoleStore, gtag: str) -> list[Evidence]:
         Evidence(ROLES, role_store.path(roles.version).read_text(encoding="utf-8"))
         for roles in lists
     ]
-    with store.reading() as connection:
-        found += [
-            Evidence(EVENT, canonical_json(asdict(event)))
-            for event in events.read(connection, kind="approval.", obj=f"{SUBJECT}:{gtag}")
-        ]
-    return found
+    happened = (
+        *events.read(connection, kind=FREEZING, obj=gtag),
+        *events.read(connection, kind="approval.", obj=f"{SUBJECT}:{gtag}"),
+    )
+    return found + [Evidence(EVENT, canonical_json(asdict(event))) for event in happened]
 
 
 def stored(connection: Connection, gtag: str) -> list[Evidence]:
@@ -86,17 +85,49 @@ def judge(evidence: Sequence[Evidence], at: str, pin: str = "") -> Approval:
     ApprovalError
         If there is no request.
     """
+    roles = _roles(evidence, pin)
+    return evaluate(_events(evidence), roles, at)
+
+
+def makers(evidence: Sequence[Evidence], subject: Subject, pin: str = "") -> list[Maker]:
+    """Who signed for having made a global tag, judged from the evidence alone.
+
+    Parameters
+    ----------
+    evidence : sequence of Evidence
+    subject : Subject
+        Global tag with its digest.
+    pin : str
+        As in :func:`judge`.
+
+    Raises
+    ------
+    TrustError
+        If there is a signature, and the role lists do not hold together, or an event was edited.
+    """
+    signed = [event for event in _events(evidence) if ENVELOPE in event.body]
+    freezings = [event for event in signed if event.kind == FREEZING]
+    return makers_of(freezings, subject, _roles(evidence, pin)) if freezings else []
+
+
+def _roles(evidence: Sequence[Evidence], pin: str) -> RoleList:
+    """Newest role list of the evidence, checked from the first."""
+    lists = [item.body for item in evidence if item.kind == ROLES]
+    if not lists:
+        raise TrustError("no role list is kept with it", next_step="mx2 keys ls")
     with tempfile.TemporaryDirectory() as folder:
         role_store = RoleStore(Path(folder), pin)
-        lists = [item.body for item in evidence if item.kind == ROLES]
         for version, text in enumerate(lists, 1):
             role_store.path(version).write_text(text, encoding="utf-8")
-        roles = role_store.load()
+        return role_store.load()
+
+
+def _events(evidence: Sequence[Evidence]) -> list[events.Event]:
     try:
         found = [events.Event(**json.loads(item.body)) for item in evidence if item.kind == EVENT]
     except (TypeError, ValueError) as error:
-        raise TrustError(f"approval events are damaged: {error}") from error
+        raise TrustError(f"events of freezing and approval are damaged: {error}") from error
     for event in found:
         if event.hash != event.computed_hash():
-            raise TrustError(f"approval event {event.seq}: edited, its hash does not fit")
-    return evaluate(found, roles, at)
+            raise TrustError(f"event {event.seq}: edited, its hash does not fit")
+    return found

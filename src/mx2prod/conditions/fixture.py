@@ -17,6 +17,7 @@ from mx2prod.conditions.manifest import manifest_of
 from mx2prod.conditions.payloads import encode
 from mx2prod.conditions.putting import Provenance, add_payload, add_provenance
 from mx2prod.conditions.store import Store, add_document, note
+from mx2prod.conditions.table_files import SIMULATED
 from mx2prod.conditions.tags import Tag, add_tag
 from mx2prod.constants import Pedestal, Table
 from mx2prod.core.errors import UsageError
@@ -79,7 +80,7 @@ def _pedestal3(store: Store, dry_run: bool) -> tuple[Gtag, str]:
             payloads = [encode(pedestal3_table(number, store)) for number in range(4)]
             for payload in payloads:
                 add_payload(connection, payload)
-                facts = [Provenance("nominal", PEDESTAL3)]
+                facts = [Provenance(kind, PEDESTAL3) for kind in ("nominal", SIMULATED)]
                 add_provenance(connection, payload.content_sha256, facts)
             names = [payload.content_sha256 for payload in payloads]
             folder = Pedestal.folder

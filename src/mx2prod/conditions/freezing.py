@@ -5,16 +5,28 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from mx2prod.conditions.checking import current_checks
-from mx2prod.conditions.gtags import Gtag, find_gtag, require_open, set_gtag
-from mx2prod.conditions.manifest import Manifest, manifest_of
+from mx2prod.conditions.gtags import SUBJECT, Gtag, find_gtag, require_open, set_gtag
+from mx2prod.conditions.makings import ENVELOPE, stored_makers
+from mx2prod.conditions.manifest import Manifest, checked_manifest, manifest_of
 from mx2prod.conditions.states import State
 from mx2prod.conditions.store import Store, note
 from mx2prod.conditions.tags import set_tag
 from mx2prod.core.errors import PolicyError, StateError
+from mx2prod.journal import RoleList, SigningKey, Subject, fingerprint, sign_making
 
 
-def freeze(store: Store, gtag: str, *, reason: str, dry_run: bool = False) -> Gtag:
+def freeze(
+    store: Store,
+    gtag: str,
+    *,
+    reason: str,
+    signer: tuple[SigningKey, RoleList] | None = None,
+    dry_run: bool = False,
+) -> Gtag:
     """Make an open global tag VALIDATED: fix the digest of a global tag and of its tags.
+
+    Of one that is VALIDATED already only the signature is added, over the same digest; once the
+    key has signed, nothing.
 
     Parameters
     ----------
@@ -22,29 +34,52 @@ def freeze(store: Store, gtag: str, *, reason: str, dry_run: bool = False) -> Gt
     gtag : str
         With stored results of all checks on these contents.
     reason : str
+    signer : tuple of SigningKey and RoleList, optional
+        Key of the calibrator who signs for having made it, and the list that she stands on.
     dry_run : bool
 
     Raises
     ------
     StateError
-        If it is not open.
+        If it is not open, or not VALIDATED where a signature is to be added.
     PolicyError
         If it was not checked since its last change, or a check failed and was not waived.
+    ApprovalError
+        If the key is not one of a calibrator now.
     """
     with store.developing(dry_run=dry_run) as connection:
-        found = require_open(find_gtag(connection, gtag))
-        checks = current_checks(connection, found)
-        if checks.failed:
-            first = checks.failed[0]
-            raise PolicyError(
-                f"global tag {gtag}: {len(checks.failed)} checks failed; "
-                f"{first.rule}: {first.problems[0]}",
-                next_step=f"mx2 conditions check {gtag}",
-            )
-        manifest = manifest_of(connection, found)
-        freeze_rows(connection, found, manifest)
-        note(connection, "freeze", gtag, {"digest": manifest.digest, "reason": reason})
+        found = find_gtag(connection, gtag)
+        if signer is None or found.state is not State.VALIDATED:
+            digest = _fix(connection, require_open(found))
+        elif _has_signed(connection, found, *signer):
+            return found
+        else:
+            digest = checked_manifest(connection, found).digest
+        body = {"digest": digest, "reason": reason}
+        if signer is not None:
+            body[ENVELOPE] = sign_making(Subject(SUBJECT, gtag, digest), reason, *signer)
+        note(connection, "freeze", gtag, body)
         return find_gtag(connection, gtag)
+
+
+def _fix(connection: Connection, gtag: Gtag) -> str:
+    """Fix the digest of a global tag whose checks passed, and return it."""
+    checks = current_checks(connection, gtag)
+    if checks.failed:
+        first = checks.failed[0]
+        raise PolicyError(
+            f"global tag {gtag.name}: {len(checks.failed)} checks failed; "
+            f"{first.rule}: {first.problems[0]}",
+            next_step=f"mx2 conditions check {gtag.name}",
+        )
+    manifest = manifest_of(connection, gtag)
+    freeze_rows(connection, gtag, manifest)
+    return manifest.digest
+
+
+def _has_signed(connection: Connection, gtag: Gtag, key: SigningKey, roles: RoleList) -> bool:
+    makers = stored_makers(connection, gtag, roles)
+    return any(maker.holds and maker.key == fingerprint(key.public) for maker in makers)
 
 
 def freeze_rows(connection: Connection, gtag: Gtag, manifest: Manifest) -> None:

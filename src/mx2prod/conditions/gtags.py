@@ -14,6 +14,10 @@ from mx2prod.conditions.store import Store, note
 from mx2prod.conditions.tags import Tag, find_tag, require_name, signed_off, tag_of_row
 from mx2prod.core.errors import StateError, UsageError
 from mx2prod.core.suggest import nearest
+from mx2prod.journal import Subject
+
+SUBJECT = "gtag"
+"""Type of the subject that is signed."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,11 @@ def require_open(gtag: Gtag) -> Gtag:
 def set_gtag(connection: Connection, name: str, **values: Any) -> None:
     """Change columns of a global tag; the database refuses what is not allowed."""
     connection.execute(update(tables.GTAG).where(tables.GTAG.c.name == name).values(**values))
+
+
+def subject_of_gtag(gtag: Gtag) -> Subject:
+    """Give what is signed: name and digest of a frozen global tag."""
+    return Subject(SUBJECT, gtag.name, gtag.digest)
 
 
 def gtag_row(connection: Connection, name: str) -> dict[str, Any] | None:

@@ -11,12 +11,14 @@ import numpy.typing as npt
 from mx2prod.constants import (
     Alignment,
     AttenuationId,
+    AttenuationOd,
     Constants,
     DetectorMaps,
     FebResponse,
     PmtGain,
     StripToStrip,
     Table,
+    Temperature,
     Timing,
     table_of_folder,
 )
@@ -24,7 +26,7 @@ from mx2prod.constants.keys import PIXELS_PER_HALF, Key
 from mx2prod.constants.source import Source
 from mx2prod.core.errors import UsageError
 from mx2prod.core.suggest import nearest
-from mx2prod.detector import Response, unpack_channel_ids, unpack_strip_ids
+from mx2prod.detector import Response, unpack_channel_ids, unpack_od_bar_ids, unpack_strip_ids
 
 _Columns = dict[str, npt.NDArray[Any]]
 
@@ -65,6 +67,9 @@ def _addresses(key: Key, keys: npt.NDArray[np.int64]) -> _Columns:
     """Address columns of keys."""
     if key is Key.ONE_ROW:
         return {}
+    if key is Key.OD_BAR:
+        bars = unpack_od_bar_ids(keys)
+        return {name: bars[name].astype(np.int64) for name in key.address}
     if key in {Key.STRIP, Key.PLANE}:
         strips = unpack_strip_ids(keys)
         return {name: strips[name].astype(np.int64) for name in key.address}
@@ -94,8 +99,10 @@ def _attenuation(response: Response) -> dict[str, float]:
 _VALUES: dict[type[Constants], Callable[[Response], dict[str, float]]] = {
     Alignment: lambda _: {},
     AttenuationId: _attenuation,
+    AttenuationOd: _attenuation,
     FebResponse: _feb,
     PmtGain: lambda response: {"gain": response.gain_mean},
     StripToStrip: lambda _: {"s2s": 1.0},
+    Temperature: lambda _: {},
     Timing: lambda _: {},
 }

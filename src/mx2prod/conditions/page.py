@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mx2prod.conditions.approving import SUBJECT, request_approval
+from mx2prod.conditions.approving import request_approval
 from mx2prod.conditions.axis import place_text
 from mx2prod.conditions.check_results import Checks
 from mx2prod.conditions.checking import stored_checks
 from mx2prod.conditions.comparison import ColumnDiff, GtagDiff, compare_gtags
-from mx2prod.conditions.gtags import Gtag, find_gtag
+from mx2prod.conditions.gtags import SUBJECT, Gtag, find_gtag
+from mx2prod.conditions.makings import stored_makers
 from mx2prod.conditions.manifest import Manifest, checked_manifest
 from mx2prod.conditions.putting import Provenance, read_provenance
 from mx2prod.conditions.store import Store
 from mx2prod.core.errors import ApprovalError
-from mx2prod.journal import Approval, Approvals, RoleList, Section, approval_page
+from mx2prod.journal import Approval, Approvals, Maker, RoleList, Section, approval_page
 
 SHOWN = 16
 """Digits of a hash on the page."""
@@ -42,10 +43,11 @@ def gtag_page(store: Store, roles: RoleList, gtag: str, kind: str) -> str:
         found = find_gtag(connection, gtag)
         manifest = checked_manifest(connection, found)
         checks = stored_checks(connection, found)
+        signed = stored_makers(connection, found, roles)
         facts = {sha: read_provenance(connection, sha) for sha in manifest.payloads}
     changes = compare_gtags(store, found.parent, gtag) if found.parent else None
     sections = [
-        _what(found, manifest),
+        _what(found, manifest, signed),
         _intervals(manifest, facts),
         _gaps(manifest),
         _changes(changes),
@@ -63,17 +65,22 @@ def _approval(store: Store, roles: RoleList, gtag: str) -> Approval:
         return request_approval(store, roles, gtag, reason=reason, dry_run=True)
 
 
-def _what(gtag: Gtag, manifest: Manifest) -> Section:
+def _what(gtag: Gtag, manifest: Manifest, signed: Sequence[Maker]) -> Section:
     rows = [
         ("State", gtag.state.value),
         ("Provisional", "YES: its review is due" if gtag.provisional else "no"),
         ("Replaces", gtag.parent or "nothing"),
         ("Made by", f"{gtag.created_by}, {gtag.created_utc}: {gtag.reason}"),
+        ("Calibrator's signature", "; ".join(map(_maker, signed)) or "none"),
         ("Run list", manifest.runlist[:SHOWN] or "none"),
         ("Hardware map", manifest.hardware_map[:SHOWN]),
         *((folder.folder, f"tag {folder.tag}, {len(folder.iovs)} tables") for folder in manifest),
     ]
     return Section("What", ["item", "value"], rows)
+
+
+def _maker(maker: Maker) -> str:
+    return f"{maker}, {maker.signed_at}, key {maker.key}" if maker.holds else str(maker)
 
 
 def _intervals(manifest: Manifest, facts: dict[str, list[Provenance]]) -> Section:
@@ -84,7 +91,7 @@ def _intervals(manifest: Manifest, facts: dict[str, list[Provenance]]) -> Sectio
             place_text(iov.interval.until),
             iov.content_sha256[:SHOWN],
             _values(facts[iov.content_sha256], "verdict"),
-            _values(facts[iov.content_sha256], "input"),
+            _origin(facts[iov.content_sha256]),
         )
         for folder in manifest
         for iov in folder.iovs
@@ -171,6 +178,14 @@ def _plots(manifest: Manifest, facts: dict[str, list[Provenance]]) -> Section:
         if fact.kind == "plot"
     ]
     return Section("Plots", ["payload", "plot and sha256"], rows)
+
+
+def _origin(facts: Sequence[Provenance]) -> str:
+    """Names of the files behind a table, without folders; or that it is a nominal one."""
+    names = {fact.value.rpartition("/")[2] for fact in facts if fact.kind == "input"}
+    if any(fact.kind == "nominal" for fact in facts):
+        names.add("nominal")
+    return ", ".join(sorted(names)) or "-"
 
 
 def _values(facts: Sequence[Provenance], kind: str) -> str:

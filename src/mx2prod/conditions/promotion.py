@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert
 
 from mx2prod.conditions import tables
-from mx2prod.conditions.approving import authors, persons_of, policy_for, settle, subject_of
+from mx2prod.conditions.approving import makers, policy_for, settle, subject_of
 from mx2prod.conditions.copying import Document, copy_contents
 from mx2prod.conditions.evidence import Evidence, gather
 from mx2prod.conditions.freezing import freeze_rows
 from mx2prod.conditions.gtags import find_gtag, gtag_row, set_gtag
+from mx2prod.conditions.makings import require_maker
 from mx2prod.conditions.manifest import Manifest, checked_manifest
 from mx2prod.conditions.payloads import Payload
 from mx2prod.conditions.putting import Provenance, read_payload, read_provenance
@@ -58,6 +59,7 @@ def promote(
     gtag: str,
     *,
     reason: str,
+    maker_signs: bool = False,
     dry_run: bool = False,
 ) -> Promotion:
     """Publish an approved global tag; one that is published already changes nothing.
@@ -71,6 +73,8 @@ def promote(
     role_store : RoleStore
         The signed role lists.
     gtag, reason : str
+    maker_signs : bool
+        Refuse it unless a calibrator has signed for having made it; True for real constants.
     dry_run : bool
         Do all of it, and undo it.
 
@@ -78,6 +82,9 @@ def promote(
     ------
     ApprovalError
         If this digest is not approved now.
+    PolicyError
+        If it was approved under a weaker policy or by who made it, or no calibrator has signed and
+        one must.
     ChainError
         If the event log of the development database is not as it was written.
     HashMismatch
@@ -91,10 +98,9 @@ def promote(
         return published
     roles = role_store.load()
     approval = Approvals(development.engine, roles).require(subject, provisional=True)
-    _require_policy(development, approval, roles, gtag)
+    _require_policy(development, approval, roles, gtag, maker_signs=maker_signs)
     if not dry_run:
         settle(development, gtag, approval)
-    evidence = gather(development, role_store, gtag)
     with development.reading() as source, production.changing(dry_run=dry_run) as connection:
         found = find_gtag(source, gtag)
         manifest = checked_manifest(source, found)
@@ -102,7 +108,7 @@ def promote(
         _, copied = copy_contents(
             connection, manifest, _Development(source), documents, reason=reason
         )
-        _keep_evidence(connection, gtag, evidence)
+        _keep_evidence(connection, gtag, gather(source, role_store, gtag))
         return _publish(connection, manifest, approval, copied, reason)
 
 
@@ -145,14 +151,18 @@ def _published(store: Store, gtag: str, digest: str) -> Promotion | None:
         return Promotion(gtag, digest, False, count, 0, found.provisional)
 
 
-def _require_policy(development: Store, approval: Approval, roles: RoleList, gtag: str) -> None:
+def _require_policy(
+    development: Store, approval: Approval, roles: RoleList, gtag: str, *, maker_signs: bool
+) -> None:
     """Refuse signatures under a weaker policy than the folders', or by who made the constants.
 
-    A request can be made by hand, with any policy and without the authors.
+    A request can be made by hand, with any policy, without the authors and their signature.
     """
     with development.reading() as connection:
         found = find_gtag(connection, gtag)
-        makers = set(persons_of(authors(connection, found), roles))
+        if maker_signs:
+            require_maker(connection, found, roles)
+        made_by = set(makers(connection, found, roles))
     wanted = roles.policy(policy_for(roles, list(found.tags)))
     if wanted is None or not approval.request.policy.at_least(wanted):
         raise PolicyError(
@@ -160,10 +170,10 @@ def _require_policy(development: Store, approval: Approval, roles: RoleList, gta
             "for less than the policy of its folders",
             next_step=f"mx2 conditions approve {gtag} --request --reason TEXT",
         )
-    makers &= {s.person for s in approval.signatures if s.approves}
-    if makers:
+    made_by &= {s.person for s in approval.signatures if s.approves}
+    if made_by:
         raise PolicyError(
-            f"global tag {gtag}: signed by {', '.join(sorted(makers))}, who made it",
+            f"global tag {gtag}: signed by {', '.join(sorted(made_by))}, who made it",
             next_step=f"mx2 conditions approve {gtag} --request --reason TEXT",
         )
 

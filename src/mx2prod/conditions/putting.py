@@ -31,7 +31,7 @@ class Provenance:
     ----------
     kind : str
         ``input``, ``software``, ``config``, ``request``, ``plot``, ``verdict``, ``period``,
-        ``nominal``, ``parent`` or ``file``.
+        ``nominal``, ``simulated``, ``parent`` or ``file``.
     value : str
     """
 

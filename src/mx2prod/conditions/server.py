@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Query, Request, Response
@@ -15,15 +14,13 @@ from mx2prod.conditions.request_log import RequestLog
 from mx2prod.conditions.server_models import Problem, ResolvedFolder, ResolvedRun
 from mx2prod.conditions.server_sources import Source
 from mx2prod.core.errors import Mx2Error
+from mx2prod.core.http_server import App, without_doubled_slashes
 from mx2prod.core.ids import RunSubrun
 
 PARQUET = "application/vnd.apache.parquet"
-_SLASHES = re.compile("//+")
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem} for status in sorted(set(STATUS.values()))
 }
-Scope = MutableMapping[str, Any]
-App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
 def make_app(
@@ -45,7 +42,7 @@ def make_app(
     _add_probe(app)
     _add_rest(app, source)
     _add_mnvcon(app, Mnvcon(source, folders), log or RequestLog())
-    return _without_doubled_slashes(app)
+    return without_doubled_slashes(app)
 
 
 def _problem(_: Request, error: Exception) -> Response:
@@ -101,15 +98,3 @@ def _add_mnvcon(app: FastAPI, endpoints: Mnvcon, log: RequestLog) -> None:
         # Old clients read until the connection closes (page, section 9.3).
         headers = {"cache-control": answer.cache_control, "connection": "close"}
         return PlainTextResponse(answer.body, answer.status, headers)
-
-
-def _without_doubled_slashes(app: App) -> App:
-    """Application for addresses such as ``.../app//data``, which option files lead to."""
-
-    async def normalised(scope: Scope, receive: Any, send: Any) -> None:
-        if "path" in scope:
-            path = _SLASHES.sub("/", scope["path"])
-            scope = {**scope, "path": path, "raw_path": path.encode()}
-        await app(scope, receive, send)
-
-    return normalised

@@ -15,6 +15,8 @@ from mx2prod.core.errors import InputFileError, TableError
 from mx2prod.core.files import require_regular_file, sha256_of_file
 
 VERDICT = ".verdict.json"
+SIMULATED = "simulated"
+"""Kind of the fact that a table comes from simulated files."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class TableFile:
     path : Path
     table : Table
     provenance : tuple of Provenance
-        Its name and sha256, and what the verdict file beside it says.
+        Its name and sha256, and what the verdict file and the metadata record beside it say.
     """
 
     path: Path
@@ -55,8 +57,9 @@ def read_table_file(path: Path, schema: type[Constants], maps: DetectorMaps) -> 
         if path.suffix == ".parquet"
         else read_table(path, schema, maps=maps)
     )
-    facts = [Provenance("file", f"{path.name} {sha256_of_file(path)}"), *_verdict_facts(path)]
-    return TableFile(path, table, tuple(facts))
+    file = Provenance("file", f"{path.name} {sha256_of_file(path)}")
+    facts = (file, *_verdict_facts(path), *_record_facts(path))
+    return TableFile(path, table, facts)
 
 
 def _read_parquet(path: Path, schema: type[Constants], maps: DetectorMaps) -> Table:
@@ -88,7 +91,23 @@ def _verdict_facts(path: Path) -> list[Provenance]:
         Provenance("verdict", word),
         Provenance("verdict-file", f"{beside.name} {hashlib.sha256(text).hexdigest()}"),
     ]
-    for kind, key in (("input", "file"), ("config", "settings_sha256"), ("software", "software")):
+    for kind, key in (("input", "file"), ("config", "settings_sha256")):
         if content.get(key):
             facts.append(Provenance(kind, str(content[key])))
     return facts
+
+
+def _record_facts(path: Path) -> list[Provenance]:
+    """Program that made the table, and whether from simulated files, by the record beside it."""
+    beside = path.with_name(f"{path.name}.json")
+    if not beside.exists():
+        return []
+    require_regular_file(beside)
+    try:
+        fields = json.loads(beside.read_bytes())["metadata"]
+        kind = fields["core.file_type"]
+        words = [str(fields[f"core.application.{key}"]) for key in ("family", "name", "version")]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputFileError(f"{beside}: not a metadata record: {error!r}") from error
+    made_by = Provenance("software", " ".join(words))
+    return [made_by, Provenance(SIMULATED, path.name)] if kind == "mc" else [made_by]

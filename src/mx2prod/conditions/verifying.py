@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mx2prod.conditions.approving import SUBJECT
 from mx2prod.conditions.archive import Archive, Contents, contents_of
 from mx2prod.conditions.copying import copy_contents
-from mx2prod.conditions.evidence import judge
+from mx2prod.conditions.evidence import gather, judge, makers
 from mx2prod.conditions.folder import FolderArchive
 from mx2prod.conditions.freezing import freeze_rows
-from mx2prod.conditions.gtags import Gtag, all_gtags, find_gtag
+from mx2prod.conditions.gtags import SUBJECT, Gtag, all_gtags, find_gtag
 from mx2prod.conditions.payloads import Payload, decode
 from mx2prod.conditions.putting import read_payload
 from mx2prod.conditions.snapshot import Snapshot
 from mx2prod.conditions.states import State
 from mx2prod.conditions.store import Store, note
-from mx2prod.core.errors import Mx2Error, StateError
+from mx2prod.core.errors import Mx2Error, PolicyError, StateError
+from mx2prod.journal import RoleStore, Subject
 from mx2prod.journal import State as ApprovalState
-from mx2prod.journal import Subject
 
 _SIGNED = (State.PUBLISHED, State.SUPERSEDED, State.INVALID)
 
@@ -37,6 +36,8 @@ class Verified:
     state : State
     payloads : int
         Payloads that were hashed.
+    made_by : tuple of str
+        Calibrators who signed for having made it, when it was frozen.
     signed_by : tuple of str
         Persons whose signatures counted when it was promoted; empty for development.
     problems : tuple of str
@@ -47,6 +48,7 @@ class Verified:
     digest: str
     state: State
     payloads: int
+    made_by: tuple[str, ...]
     signed_by: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -57,6 +59,7 @@ class Verified:
             "digest": self.digest,
             "state": self.state.value,
             "payloads": self.payloads,
+            "made_by": list(self.made_by),
             "signed_by": list(self.signed_by),
             "problems": list(self.problems),
         }
@@ -93,8 +96,23 @@ def verify_archive(archive: Archive, *, pin: str = "") -> Verified:
     return _verified(contents, archive.read, problems, pin)
 
 
-def verify_store(store: Store, gtag: str | None = None, *, pin: str = "") -> list[Verified]:
+def verify_store(
+    store: Store,
+    gtag: str | None = None,
+    *,
+    pin: str = "",
+    role_store: RoleStore | None = None,
+) -> list[Verified]:
     """Verify one global tag, or all, of a database.
+
+    Parameters
+    ----------
+    store : Store
+    gtag : str, optional
+    pin : str
+        As in :func:`verify_archive`.
+    role_store : RoleStore, optional
+        To judge signatures on freezings in the development database; production keeps its own.
 
     Raises
     ------
@@ -107,11 +125,50 @@ def verify_store(store: Store, gtag: str | None = None, *, pin: str = "") -> lis
         for row in rows:
             try:
                 contents = contents_of(connection, store, row.name)
+                if role_store is not None and store.role == "development":
+                    evidence = tuple(gather(connection, role_store, row.name))
+                    contents = replace(contents, evidence=evidence)
             except Mx2Error as error:
-                found.append(Verified(row.name, row.digest, row.state, 0, (), (error.message,)))
+                found.append(Verified(row.name, row.digest, row.state, 0, (), (), (error.message,)))
                 continue
             found.append(_verified(contents, partial(read_payload, connection), [], pin))
     return found
+
+
+def require_signed(source: Store | Archive, gtag: str, *, pin: str = "") -> tuple[str, ...]:
+    """Judge the signatures of a published global tag again, as of its promotion.
+
+    Payloads are not hashed here: a view hashes those that it reads.
+
+    Parameters
+    ----------
+    source : Store or Archive
+    gtag : str
+    pin : str
+        As in :func:`verify_archive`.
+
+    Returns
+    -------
+    tuple of str
+        Persons whose signatures counted.
+
+    Raises
+    ------
+    PolicyError
+        If the signatures do not hold for this digest.
+    """
+    if isinstance(source, Archive):
+        contents = source.contents
+    else:
+        with source.reading() as connection:
+            contents = contents_of(connection, source, gtag)
+    signed_by, problems = _signatures(contents, pin)
+    if problems:
+        raise PolicyError(
+            f"{source.address}: global tag {gtag}: {'; '.join(problems)}",
+            next_step="mx2 conditions verify, and ask who made it",
+        )
+    return signed_by
 
 
 def import_archive(store: Store, archive: Archive, *, reason: str, dry_run: bool = False) -> Gtag:
@@ -148,15 +205,28 @@ def _verified(
             decode(read(sha256))
         except Mx2Error as error:
             found.append(error.message)
+    made_by, more = _makers(contents, pin)
+    found += more
     signed_by: tuple[str, ...] = ()
     if contents.state in _SIGNED:
         signed_by, more = _signatures(contents, pin)
         found += more
     manifest = contents.manifest
     return Verified(
-        manifest.gtag, manifest.digest, contents.state, len(contents.payloads), signed_by,
-        tuple(found),
+        manifest.gtag, manifest.digest, contents.state, len(contents.payloads), made_by, signed_by,
+        tuple(dict.fromkeys(found)),
     )  # fmt: skip
+
+
+def _makers(contents: Contents, pin: str) -> tuple[tuple[str, ...], list[str]]:
+    """Persons who signed for having made it, and signatures that do not hold."""
+    subject = Subject(SUBJECT, contents.manifest.gtag, contents.manifest.digest)
+    try:
+        found = makers(contents.evidence, subject, pin)
+    except Mx2Error as error:
+        return (), [f"signatures: {error.message}"]
+    persons = sorted({maker.person for maker in found if maker.holds})
+    return tuple(persons), [str(maker) for maker in found if not maker.holds]
 
 
 def _signatures(contents: Contents, pin: str) -> tuple[tuple[str, ...], list[str]]:

@@ -1,4 +1,4 @@
-"""What a row of a constants table belongs to: a pixel, half a board, a strip, a plane, everything.
+"""What a row of a constants table belongs to: a pixel, half a board, a strip, a bar, a plane, all.
 
 The key is an integer, computed from the address columns of the row (conditions page, section 2);
 on the wire and in Parquet it is the column ``channel``, whatever it numbers.
@@ -17,12 +17,15 @@ import numpy.typing as npt
 
 from mx2prod.detector import (
     CHANNEL_ID,
+    OD_BAR_ID,
     STRIP_ID,
     HardwareMap,
     Planes,
     pack_channel_ids,
+    pack_od_bar_ids,
     pack_strip_ids,
     unpack_channel_ids,
+    unpack_od_bar_ids,
     unpack_strip_ids,
 )
 
@@ -86,9 +89,14 @@ _MEANINGS = {
     "module": "module, in the order of the beam",
     "plane": "plane in its module",
     "strip": "strip in its plane, from 1",
+    "frame": "frame of the outer detector: the module that it surrounds",
+    "tower": "side of the hexagon, from 1",
+    "story": "layer of the tower, from the inside",
+    "bar": "bar of the story",
 }
 _RANGES = {
-    field.name: (field.low, field.high) for field in (*CHANNEL_ID.fields, *STRIP_ID.fields)
+    field.name: (field.low, field.high)
+    for field in (*CHANNEL_ID.fields, *STRIP_ID.fields, *OD_BAR_ID.fields)
 } | {"half": (0, 1)}
 _BOARD = ("crate", "croc", "chain", "board")
 _PLANE = ("detector", "subdet", "module", "plane")
@@ -102,6 +110,7 @@ class Key(StrEnum):
     HALF_BOARD = "half board"
     """32 pixels that share a discriminator clock; the id is that of pixel 0 or 32."""
     STRIP = "strip"
+    OD_BAR = "bar of the outer detector"
     PLANE = "plane"
     """The id is that of strip 0."""
     ONE_ROW = "whole detector"
@@ -114,6 +123,7 @@ class Key(StrEnum):
             Key.CHANNEL: (*_BOARD, "pixel"),
             Key.HALF_BOARD: (*_BOARD, "half"),
             Key.STRIP: (*_PLANE, "strip"),
+            Key.OD_BAR: ("detector", "frame", "tower", "story", "bar"),
             Key.PLANE: _PLANE,
             Key.ONE_ROW: (),
         }[self]
@@ -130,6 +140,7 @@ class Key(StrEnum):
             Key.CHANNEL: "channel id, hit block 0",
             Key.HALF_BOARD: "channel id of pixel 0 or 32",
             Key.STRIP: "strip id",
+            Key.OD_BAR: "bar id",
             Key.PLANE: "strip id with strip 0",
             Key.ONE_ROW: "0: the whole detector",
         }[self]
@@ -159,6 +170,8 @@ class Key(StrEnum):
             crate, croc, chain, board, last = (columns[name] for name in self.address)
             pixel = last if self is Key.CHANNEL else last * PIXELS_PER_HALF
             ids = pack_channel_ids(crate, croc, chain, board, pixel)
+        elif self is Key.OD_BAR:
+            ids = pack_od_bar_ids(*(columns[name] for name in self.address[1:]))
         else:
             _, subdet, module, plane, *strip = (columns[name] for name in self.address)
             ids = pack_strip_ids(subdet, module, plane, strip[0] if strip else 0)
@@ -174,6 +187,8 @@ class Key(StrEnum):
         """
         if self is Key.ONE_ROW:
             return ()
+        if self is Key.OD_BAR:
+            return tuple(int(part) for part in unpack_od_bar_ids(key).item())
         if self in {Key.STRIP, Key.PLANE}:
             return tuple(int(part) for part in unpack_strip_ids(key).item())[: len(self.address)]
         *board, pixel, _ = (int(part) for part in unpack_channel_ids(key).item())
@@ -198,6 +213,8 @@ class Key(StrEnum):
             ids = maps.hardware.channel_ids()[::PIXELS_PER_HALF]
         elif self is Key.STRIP:
             ids = maps.planes.strips()["strip_id"]
+        elif self is Key.OD_BAR:
+            ids = _bars(np.unique(maps.planes.module))
         else:
             planes = maps.planes
             ids = pack_strip_ids(planes.subdet, planes.module, planes.plane, 0)
@@ -208,3 +225,11 @@ class Key(StrEnum):
         if self in {Key.CHANNEL, Key.HALF_BOARD}:
             return maps.hardware.table.name
         return maps.planes.name if self is not Key.ONE_ROW else "a table of one row"
+
+
+def _bars(frames: Integers) -> npt.NDArray[np.uint32]:
+    """Ids of all bars: 6 towers of 4 stories of 2 bars a frame (detector page, section 2)."""
+    low_high = [(field.low, field.high) for field in OD_BAR_ID.fields[2:]]
+    towers, stories, bars = (np.arange(low, high + 1) for low, high in low_high)
+    grid = np.meshgrid(frames, towers, stories, bars, indexing="ij")
+    return pack_od_bar_ids(*(part.ravel() for part in grid))

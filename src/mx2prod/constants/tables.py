@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntFlag
 from typing import ClassVar
 
 from mx2prod.constants.keys import Key
@@ -118,6 +119,16 @@ class FebResponse(Constants):
     )
 
 
+_ATTENUATION = (
+    _float("atten", "attenuation length", "mm", 0),
+    _float("atten_error", "error of the attenuation length", "mm", 0),
+    _float("amp", "amplitude", "", 0),
+    _float("amp_error", "error of the amplitude", "", 0),
+    _float("reflect", "reflectivity of the far end", "", 0),
+    _float("reflect_error", "error of the reflectivity", "", 0),
+)
+
+
 class AttenuationId(Constants):
     """Attenuation of light along every strip of the inner detector."""
 
@@ -125,14 +136,17 @@ class AttenuationId(Constants):
     folder = "minerva2x2_atten_id_constants"
     title = "Attenuation, inner detector"
     key = Key.STRIP
-    values: ClassVar[tuple[Column, ...]] = (
-        _float("atten", "attenuation length", "mm", 0),
-        _float("atten_error", "error of the attenuation length", "mm", 0),
-        _float("amp", "amplitude", "", 0),
-        _float("amp_error", "error of the amplitude", "", 0),
-        _float("reflect", "reflectivity of the far end", "", 0),
-        _float("reflect_error", "error of the reflectivity", "", 0),
-    )
+    values: ClassVar[tuple[Column, ...]] = _ATTENUATION
+
+
+class AttenuationOd(Constants):
+    """Attenuation of light along every bar of the outer detector."""
+
+    schema = "atten_od/1"
+    folder = "minerva2x2_atten_od_constants"
+    title = "Attenuation, outer detector"
+    key = Key.OD_BAR
+    values: ClassVar[tuple[Column, ...]] = _ATTENUATION
 
 
 class StripToStrip(Constants):
@@ -221,6 +235,18 @@ class Alignment(Constants):
     )
 
 
+class BadChannelBit(IntFlag):
+    """Bits of ``flags`` of the bad-channel table."""
+
+    DEAD = 1
+    HOT = 2
+    BAD_PEDESTAL = 4
+    BAD_GAIN = 8
+    BAD_TIMING = 16
+    BAD_STRIP_TO_STRIP = 32
+    SET_BY_HAND = 64
+
+
 class BadChannel(Constants):
     """Pixels that later steps must not trust, with the reasons."""
 
@@ -239,8 +265,22 @@ class BadChannel(Constants):
     )  # fmt: skip
 
 
+class Temperature(Constants):
+    """How the response follows the temperature: factor 1 + slope (T - t_ref) on the light."""
+
+    schema = "temp/1"
+    folder = "minerva2x2_temp_constants"
+    title = "Temperature response"
+    key = Key.ONE_ROW
+    values: ClassVar[tuple[Column, ...]] = (
+        _float("t_ref", "temperature at which the factor is 1, as the boards read it", "counts", 0),
+        _float("slope", "relative change of the light", "1/counts"),
+        _float("slope_err", "error of the slope", "1/counts", 0),
+    )
+
+
 TABLES: tuple[type[Constants], ...] = (
-    Pedestal, PedestalCompanion, PmtGain, FebResponse, AttenuationId, StripToStrip, EnergyScale,
-    Timing, Slewing, Alignment, BadChannel,
+    Pedestal, PedestalCompanion, PmtGain, FebResponse, AttenuationId, AttenuationOd, StripToStrip,
+    EnergyScale, Timing, Slewing, Alignment, BadChannel, Temperature,
 )  # fmt: skip
 """All constants tables."""

@@ -1,7 +1,8 @@
-"""Text files of blank-separated words under a header: pedestals and gains (conditions page, 3).
+"""Text files of blank-separated words under a header: pedestals, gains, strip-to-strip constants.
 
-A file that :func:`table_text` wrote is read and written again to the same bytes.  Files of others
-may hold CRLF, blank lines, several blanks, or their value columns in another order.
+The formats are those of the conditions page, section 3; that of the gains is a proposal.  A file
+that :func:`table_text` wrote is read and written again to the same bytes.  Files of others may hold
+CRLF, blank lines, several blanks, or their value columns in another order.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ from mx2prod.constants.period import parse_header
 from mx2prod.constants.schema import Column, Constants
 from mx2prod.constants.source import Source, refuse_line
 from mx2prod.constants.table import Table
-from mx2prod.constants.tables import Pedestal, PmtGain
+from mx2prod.constants.tables import Pedestal, PmtGain, StripToStrip
 from mx2prod.core.errors import InputFileError, TableError
 from mx2prod.core.files import require_regular_file, write_text
 from mx2prod.core.suggest import nearest
 
-TEXT_TABLES: tuple[type[Constants], ...] = (Pedestal, PmtGain)
+TEXT_TABLES: tuple[type[Constants], ...] = (Pedestal, PmtGain, StripToStrip)
 """Tables with this text format."""
+
+_FORMATS = {"s2s": "%f", "ds2s": "%f", "error": "%05d"}
+"""Formats of the official strip-to-strip file; it has six decimals, a payload all of them."""
 
 LARGEST_FILE = 64_000_000
 """Bytes; tables have about one megabyte."""
@@ -35,7 +39,8 @@ NumberedLine = tuple[int, str]
 def table_text(table: Table) -> str:
     """Text of a table: header, then one line a row in ascending order of the keys.
 
-    A float is written with the fewest digits that give the same float again.
+    A float is written with the fewest digits that give the same float again, but with six decimals
+    in the file of strip-to-strip constants.
 
     Parameters
     ----------
@@ -51,7 +56,8 @@ def table_text(table: Table) -> str:
     if table.period is None:
         raise TableError(f"table {table.schema.schema}: no period, which the file must begin with")
     names = table.schema.text_names()
-    cells = [map(repr, table[name].tolist()) for name in names]
+    formats = _FORMATS if table.schema is StripToStrip else {}
+    cells = [map(formats.get(name, "%r").__mod__, table[name].tolist()) for name in names]
     body = map(" ".join, zip(*cells, strict=True))
     return "\n".join([*table.period.lines(names), *body, ""])
 

@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
 
 def canonical_json(value: Any) -> str:
     """Sorted keys, no blanks, ASCII only, no NaN or infinity.
@@ -15,7 +17,7 @@ def canonical_json(value: Any) -> str:
     ValueError
         For NaN or infinity, which JSON does not know.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def sha256_of(value: Any) -> str:

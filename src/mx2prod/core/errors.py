@@ -19,6 +19,12 @@
     |       +-- StateError               a tag that is not in the state for what was asked
     |       +-- HashMismatch             content that is not what its hash says
     |       +-- PolicyError              checks, signatures or rules of use are not met
+    |   +-- CatalogError             a record, a dataset or a query that the catalogue refuses
+    |       +-- QueryError               an MQL text that cannot be understood or answered
+    |       +-- NotInCatalogError        a file, dataset, namespace or named query that is not there
+    |       +-- ConflictError            a name that is taken by something else
+    |       +-- DeniedError              a change that this account or this dataset does not allow
+    |       +-- InvalidRecordError       file records that break a rule, each with its reason
     +-- OutputError              1   an output cannot be written (full disk, existing file)
     +-- StoreError               1   a database that cannot be reached, read or written
     |   +-- GuardError               the database itself refused the change
@@ -158,6 +164,79 @@ class HashMismatch(ConditionsError):  # noqa: N818 # name of the conditions page
 
 class PolicyError(ConditionsError):
     """Checks that failed, signatures that are missing, or a use that the rules do not allow."""
+
+
+class CatalogError(BadInputError):
+    """A record, a dataset or a query that the catalogue refuses; nothing was changed."""
+
+
+class QueryError(CatalogError):
+    """An MQL text that cannot be understood or answered.
+
+    Parameters
+    ----------
+    message : str
+        One line: what is wrong, what was expected and found.
+    offset : int or None
+        Character of the query text, from 0; None where no single place is to blame.
+    hint : str, optional
+        What to write instead.
+    next_step : str, optional
+        The next command to type.
+    """
+
+    def __init__(
+        self, message: str, *, offset: int | None = None, hint: str = "", next_step: str = ""
+    ) -> None:
+        super().__init__(message, next_step=next_step)
+        self.offset = offset
+        self.hint = hint
+
+
+class NotInCatalogError(CatalogError):
+    """A file, dataset, namespace or named query that the catalogue does not have."""
+
+
+class ConflictError(CatalogError):
+    """Names that are taken by something else.
+
+    Parameters
+    ----------
+    message : str
+    taken : tuple of str
+        ``namespace:name`` of each.
+    next_step : str, optional
+    """
+
+    def __init__(self, message: str, taken: tuple[str, ...], *, next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.taken = taken
+
+
+class DeniedError(CatalogError):
+    """A change that this account may not make, or that the dataset does not allow."""
+
+
+class InvalidRecordError(CatalogError):
+    """File records that break a rule; none of the batch was written.
+
+    Parameters
+    ----------
+    message : str
+    problems : tuple of (int, str, str, object)
+        Number of the record in the batch, the member or metadata key, the reason, the value.
+    next_step : str, optional
+    """
+
+    def __init__(
+        self,
+        message: str,
+        problems: tuple[tuple[int, str, str, object], ...],
+        *,
+        next_step: str = "",
+    ) -> None:
+        super().__init__(message, next_step=next_step)
+        self.problems = problems
 
 
 class StoreError(Mx2Error):

@@ -35,6 +35,7 @@ FILE_NAME = re.compile(
     re.ASCII,
 )
 """The one pattern of Mx2 file names (rulings, section 2)."""
+_TWO_DIGITS = re.compile(r"\d\d", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -178,7 +179,8 @@ class FileName:
     def time(self) -> datetime:
         """The stamp as UTC time, minute resolution."""
         try:
-            return datetime.strptime(self.stamp, "%y%m%d%H%M").replace(tzinfo=UTC)
+            year, month, day, hour, minute = map(int, _TWO_DIGITS.findall(self.stamp))
+            return datetime(2000 + year, month, day, hour, minute, tzinfo=UTC)
         except ValueError as error:
             raise NameFormatError(f"stamp {self.stamp!r} is not yymmddHHMM: {error}") from error
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
@@ -33,6 +32,9 @@ class Stage(Protocol):
         Tier names.
     Config : type
         A pydantic model with ``extra="forbid"``.
+
+    A stage that reads constants also says from which folders: ``folders``, and
+    ``optional_folders``, which are read where the global tag has them.
     """
 
     name: str
@@ -41,8 +43,17 @@ class Stage(Protocol):
     produces: str
     Config: type[BaseModel]
 
-    def run(self, inputs: Mapping[str, Path], config: BaseModel, constants: Any) -> Any:
-        """Make the product of the stage from its input files."""
+    def run(self, inputs: Mapping[str, Any], config: BaseModel, constants: Any) -> Any:
+        """Make the product of the stage.
+
+        Parameters
+        ----------
+        inputs : mapping
+            By the tier consumed: the path of a raw file, or the stream of the stage before.
+        config : Config
+        constants : mapping of str to Table, or None
+            By folder; None for a stage that reads none.
+        """
 
 
 def stage_names() -> list[str]:

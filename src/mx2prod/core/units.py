@@ -13,3 +13,6 @@ MB = 1_000_000
 TICK_NS = 9.4154
 """Clock tick of the boards; two are taken to be one period of the accelerator's radio frequency
 (raw-format page, section 4.1)."""
+
+LIGHT_SPEED = 299.792458
+"""mm/ns (exact by definition of the SI)."""

@@ -7,14 +7,18 @@ record.  Strips, views and constants use the detector frame; lengths are in mm.
 from mx2prod.detector.addresses import (
     CHANNEL_DTYPE,
     CHANNEL_ID,
+    OD_BAR_DTYPE,
+    OD_BAR_ID,
     STRIP_DTYPE,
     STRIP_ID,
     BoardAddress,
     ChannelAddress,
     StripAddress,
     pack_channel_ids,
+    pack_od_bar_ids,
     pack_strip_ids,
     unpack_channel_ids,
+    unpack_od_bar_ids,
     unpack_strip_ids,
 )
 from mx2prod.detector.boards import BoardReport, BoardState, BoardStatus, board_report
@@ -31,6 +35,13 @@ from mx2prod.detector.coordinates import (
 )
 from mx2prod.detector.electronics import Electronics
 from mx2prod.detector.hardware import BOARD_DTYPE, HardwareMap, as_boards, expand_chains
+from mx2prod.detector.layers import (
+    MATERIAL_LAYER_DTYPE,
+    Form,
+    GapMaterial,
+    first_downstream,
+    material_layers,
+)
 from mx2prod.detector.load import (
     Detector,
     DetectorConstants,
@@ -38,6 +49,7 @@ from mx2prod.detector.load import (
     load_detector,
     require_recorded_versions,
 )
+from mx2prod.detector.materials import MATERIAL_DTYPE, Medium, material_table
 from mx2prod.detector.plane_shape import PLANE_SHAPE, PlaneShape
 from mx2prod.detector.planes import STRIP_ROW_DTYPE, Planes
 from mx2prod.detector.plex import ADDRESS_DTYPE, Plex, Role
@@ -82,6 +94,10 @@ __all__ = [
     "DST_OFFSET",
     "FRAME_OF_GEOMETRY",
     "GAIN_OF_CHANNEL",
+    "MATERIAL_DTYPE",
+    "MATERIAL_LAYER_DTYPE",
+    "OD_BAR_DTYPE",
+    "OD_BAR_ID",
     "PIXEL_OF_CHANNEL",
     "PLANE_SHAPE",
     "STRIP_DTYPE",
@@ -99,10 +115,13 @@ __all__ = [
     "Electronics",
     "FebCurve",
     "Fibres",
+    "Form",
     "Frame2x2",
     "Gain",
+    "GapMaterial",
     "HardwareMap",
     "Mark",
+    "Medium",
     "PlaneShape",
     "Planes",
     "Plex",
@@ -117,14 +136,18 @@ __all__ = [
     "detector_to_dst",
     "dst_to_detector",
     "expand_chains",
+    "first_downstream",
     "from_two_views",
     "from_view",
     "inside_outline",
     "load_detector",
     "load_table",
+    "material_layers",
+    "material_table",
     "nearest_strip",
     "outline",
     "pack_channel_ids",
+    "pack_od_bar_ids",
     "pack_strip_ids",
     "pixels_by_gain",
     "require_recorded_versions",
@@ -134,6 +157,7 @@ __all__ = [
     "strip_section",
     "to_view",
     "unpack_channel_ids",
+    "unpack_od_bar_ids",
     "unpack_strip_ids",
     "version_names",
     "weave_slots",

@@ -4,7 +4,8 @@ The layouts are those of the constants tables (detector page, section 3; raw-for
 10).  Nothing is masked in silence: a field that does not fit is an :class:`AddressError`.
 
 The layout of the strip id is inferred from a few public keys; :data:`STRIP_ID` is the only place
-that knows it.
+that knows it.  That of the bars of the outer detector is a proposal in its likeness
+(:data:`OD_BAR_ID`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ STRIP_DTYPE = np.dtype(
     [(name, "u1") for name in ("detector", "subdet", "module", "plane", "strip")]
 )
 """Fields of a strip id."""
+
+OD_BAR_DTYPE = np.dtype([(name, "u1") for name in ("detector", "frame", "tower", "story", "bar")])
+"""Fields of the id of a bar of the outer detector."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,18 @@ STRIP_ID = IdLayout(
 )
 """Strip id; bits 17 and 9-0 are zero.  Strip 0 stands for the whole plane in alignment tables."""
 
+OD_BAR_ID = IdLayout(
+    "outer-detector bar id",
+    (
+        BitField("detector", 30, 2, DETECTOR_CODE, DETECTOR_CODE),
+        BitField("frame", 20, 7, 0, 127),
+        BitField("tower", 17, 3, 1, 6),
+        BitField("story", 14, 3, 1, 4),
+        BitField("bar", 12, 2, 1, 2),
+    ),
+)
+"""Bar id (proposal); bits 29-27 and 11-0 are zero, so that no strip id of Mx2 is one."""
+
 
 def pack_channel_ids(
     crate: npt.ArrayLike,
@@ -213,6 +229,20 @@ def pack_strip_ids(
 def unpack_strip_ids(ids: npt.ArrayLike) -> npt.NDArray[np.void]:
     """Split strip ids into their fields, as :data:`STRIP_DTYPE`; see :meth:`IdLayout.unpack`."""
     return STRIP_ID.unpack(ids, STRIP_DTYPE)
+
+
+def pack_od_bar_ids(
+    frame: npt.ArrayLike, tower: npt.ArrayLike, story: npt.ArrayLike, bar: npt.ArrayLike
+) -> npt.NDArray[np.uint32]:
+    """Join bars of the outer detector into ids; see :meth:`IdLayout.pack`."""
+    return OD_BAR_ID.pack(
+        {"detector": DETECTOR_CODE, "frame": frame, "tower": tower, "story": story, "bar": bar}
+    )
+
+
+def unpack_od_bar_ids(ids: npt.ArrayLike) -> npt.NDArray[np.void]:
+    """Split bar ids into their fields, as :data:`OD_BAR_DTYPE`; see :meth:`IdLayout.unpack`."""
+    return OD_BAR_ID.unpack(ids, OD_BAR_DTYPE)
 
 
 def _numbers(text: str, separator: str, form: str) -> list[int]:

@@ -20,6 +20,7 @@ from mx2prod.journal.keys import (
     read_public,
 )
 from mx2prod.journal.leases import Lease
+from mx2prod.journal.makings import Maker, read_making, sign_making
 from mx2prod.journal.pages import Section, approval_page
 from mx2prod.journal.policy import SUBJECT_TYPES, Policy
 from mx2prod.journal.role_list import Person, RoleList
@@ -47,6 +48,7 @@ __all__ = [
     "Event",
     "Head",
     "Lease",
+    "Maker",
     "Person",
     "Policy",
     "Proposal",
@@ -78,11 +80,13 @@ __all__ = [
     "newest_list_seen",
     "open_engine",
     "read_heads",
+    "read_making",
     "read_public",
     "reading",
     "require_current",
     "restore",
     "role_store",
+    "sign_making",
     "trusted_roles",
     "versions",
     "write_heads",

@@ -57,13 +57,13 @@ def signed_decision(before: Approval, decision: Decision, key: SigningKey, roles
         If it would not: key not enrolled or no longer valid, another digest, an author, no such
         role, a second signature of the same person, no reason given.
     """
-    person = _signer(key, roles)
+    person = signer_of(key, roles)
     _require_digest(before, decision.digest)
     _require_possible(before, decision, person)
     predicate = _predicate(before, decision, person, roles)
     request = before.request
     envelope = sign_statement(request.subject, predicate, key)
-    signed = read_statement(envelope, roles)
+    signed = read_statement(envelope, roles, Predicate)
     why_not = why_not_valid(signed, predicate.signed_at, roles)
     if decision.word != "reject":
         why_not = why_not or why_not_counted(signed, request, predicate.signed_at)
@@ -72,7 +72,14 @@ def signed_decision(before: Approval, decision: Decision, key: SigningKey, roles
     return envelope
 
 
-def _signer(key: SigningKey, roles: RoleList) -> Person:
+def signer_of(key: SigningKey, roles: RoleList) -> Person:
+    """Person of a key.
+
+    Raises
+    ------
+    ApprovalError
+        If the key is not enrolled.
+    """
     found = roles.keys().get(key.public)
     if found is None:
         raise ApprovalError(

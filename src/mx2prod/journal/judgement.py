@@ -15,7 +15,14 @@ from mx2prod.journal.events import Event, utc_text, utc_time
 from mx2prod.journal.keys import fingerprint
 from mx2prod.journal.policy import SIGNING_ROLES, Policy, filled
 from mx2prod.journal.role_list import RoleList
-from mx2prod.journal.statements import Signed, Subject, read_statement, split_object
+from mx2prod.journal.statements import (
+    P,
+    Predicate,
+    Signed,
+    Subject,
+    read_statement,
+    split_object,
+)
 
 REQUEST = "approval.request"
 REVIEW = "approval.review"
@@ -66,11 +73,13 @@ def read_request(event: Event, earlier: Sequence[Event] = ()) -> Request:
     )
 
 
-def why_not_valid(signed: Signed, recorded: str, roles: RoleList) -> str:
-    """Why the signer could not decide then: key or role not valid; empty if he could.
+def why_not_valid(
+    signed: Signed[P], recorded: str, roles: RoleList, allowed: Sequence[str] = SIGNING_ROLES
+) -> str:
+    """Why the signer could not sign then: key or role not valid; empty if he could.
 
-    The time that counts is both the one that the signer wrote and the one of the log: a key that
-    was revoked cannot sign into the past.
+    Only the roles that are allowed sign such a statement.  The time that counts is both the one
+    that the signer wrote and the one of the log: a key that was revoked cannot sign into the past.
     """
     said = signed.predicate
     person, key = roles.keys()[signed.public]
@@ -79,12 +88,12 @@ def why_not_valid(signed: Signed, recorded: str, roles: RoleList) -> str:
     for utc in (said.signed_at, max(said.signed_at, recorded)):
         if not key.holds(utc):
             return f"key not valid at {utc}: {key.reason or 'outside its time'}"
-        if said.role not in SIGNING_ROLES or said.role not in person.roles(utc):
+        if said.role not in allowed or said.role not in person.roles(utc):
             return f"{person.person} was not {said.role} at {utc}"
     return ""
 
 
-def why_not_counted(signed: Signed, request: Request, at: str) -> str:
+def why_not_counted(signed: Signed[Predicate], request: Request, at: str) -> str:
     """Why a valid approval does not count for a request at a time; empty if it does."""
     said = signed.predicate
     if signed.subject != request.subject:
@@ -102,7 +111,7 @@ def why_not_counted(signed: Signed, request: Request, at: str) -> str:
 def _signature(event: Event, request: Request, roles: RoleList, at: str) -> Signature:
     decision = event.kind.rpartition(".")[2]
     try:
-        signed = read_statement(event.body["envelope"], roles)
+        signed = read_statement(event.body["envelope"], roles, Predicate)
     except (TrustError, ApprovalError, KeyError) as error:
         return Signature(event.seq, event.utc, decision, why_not=str(error))
     said = signed.predicate

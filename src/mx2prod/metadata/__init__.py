@@ -15,13 +15,14 @@ from mx2prod.metadata.derive import (
     OutputFacts,
     bytes_of,
     derivation_problems,
-    digits_record,
     is_simulated,
     raw_record,
 )
+from mx2prod.metadata.derived import derived_record
 from mx2prod.metadata.documentation import metadata_page
 from mx2prod.metadata.job import Job
 from mx2prod.metadata.make import MadeRecord, make_record
+from mx2prod.metadata.printed import read_any_record
 from mx2prod.metadata.problems import Problem, has_errors
 from mx2prod.metadata.records import example, read_record, record_path, write_record
 from mx2prod.metadata.rules import RULES, Rule
@@ -48,7 +49,7 @@ __all__ = [
     "check_records",
     "constants_record",
     "derivation_problems",
-    "digits_record",
+    "derived_record",
     "example",
     "has_errors",
     "is_simulated",
@@ -56,6 +57,7 @@ __all__ = [
     "make_record",
     "metadata_page",
     "raw_record",
+    "read_any_record",
     "read_record",
     "record_path",
     "write_record",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from mx2prod.metadata.problems import Problem
@@ -27,6 +27,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "list": (list,),
     "dict": (dict,),
 }
+_EXACT: dict[str, tuple[type, ...]] = {**_TYPES, "": ()}
+"""Types of values that are right at first sight; none for a key without a type."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,32 @@ class Authority:
     unknown_keys: frozenset[str]
     known: tuple[KnownDisagreement, ...]
 
+    @cached_property
+    def _wanted_words(self) -> dict[str, str]:
+        return {key: "one of " + ", ".join(sorted(words)) for key, words in self.words.items()}
+
+    @cached_property
+    def _accepted(self) -> dict[str, tuple[tuple[type, ...], frozenset[str] | None]]:
+        """Types and words of each key, for the values that need no second look."""
+        keys = {*self.types, *self.words, *self.unknown_keys}
+        return {
+            key: (
+                () if key in self.unknown_keys else _EXACT[self.types.get(key, "")],
+                self.words.get(key),
+            )
+            for key in keys
+        }
+
     def problems(self, view: RecordView) -> Iterator[Problem]:
         """Give the findings about a record, at most one a field."""
         yield from self._missing(view)
+        accepted = self._accepted
         for key, value in view.metadata.items():
+            if key not in accepted:
+                continue
+            types, words = accepted[key]
+            if type(value) in types and (words is None or value in words):
+                continue
             problem = self._value_problem(key, value)
             if problem is not None:
                 yield problem
@@ -124,7 +148,7 @@ class Authority:
             return self._problem(key, "type", value, wanted)
         words = self.words.get(key)
         if words is not None and not (isinstance(value, str) and value in words):
-            problem = self._problem(key, "word", value, "one of " + ", ".join(sorted(words)))
+            problem = self._problem(key, "word", value, self._wanted_words[key])
             old = isinstance(value, str) and value in self.old_words.get(key, ())
             if old and problem.severity is Severity.ERROR:
                 return replace(problem, rule="old-word", severity=Severity.WARNING)

@@ -28,16 +28,6 @@ LOCAL_CONFIG = "mx2-local.opts"
 """``dune.config_file`` outside a campaign."""
 WORST_FIRST = ("bad", "recovered", "good")
 """Words of ``core.file_content_status``; a product has the worst of its inputs and its own."""
-_INHERITED = (
-    "core.run_type",
-    "core.data_stream",
-    "core.file_type",
-    "core.group",
-    "core.lum_block_ranges",
-    "core.start_time",
-    "core.end_time",
-    "dune.campaign",
-)
 
 
 @dataclass(frozen=True)
@@ -78,9 +68,9 @@ class OutputFacts:
     adler32 : str
         8 hexadecimal digits.
     event_count : int
-        Gates written.
-    first_gate, last_gate : int
-        Least and greatest gate number in the subrun (D6).
+        Gates written; of a DST, entries of the tree; of a rock-muon file, muons.
+    first_gate, last_gate : int or None
+        Least and greatest gate number in the subrun (D6); None for a rock-muon file.
     content_status : str
         Of the output itself; the record gets the worse of this and the parent's.
     ranges : tuple of GateRange or None
@@ -93,8 +83,8 @@ class OutputFacts:
     size: int
     adler32: str
     event_count: int
-    first_gate: int
-    last_gate: int
+    first_gate: int | None = None
+    last_gate: int | None = None
     content_status: str = "good"
     ranges: tuple[GateRange, ...] | None = None
     start_time: float | None = None
@@ -202,79 +192,6 @@ def derivation_problems(
     return problems + (sidecar_problems(info.sidecar, record) if info.sidecar else [])
 
 
-def digits_record(
-    parent: Mapping[str, Any],
-    output: OutputFacts,
-    job: Job,
-    *,
-    application: Application,
-    config_file: str = LOCAL_CONFIG,
-    conditions: Conditions | None = None,
-    request: str | None = None,
-    schema: Schema | None = None,
-) -> dict[str, Any]:
-    """Derive the record of a digit file from its raw parent and the facts of its writer.
-
-    Parameters
-    ----------
-    parent : mapping
-        Record of the raw file.
-    output : OutputFacts
-    job : Job
-    application : Application
-        The program that wrote the file.
-    config_file : str
-        Name of the campaign's configuration, ``<campaign id>.opts``.
-    conditions : Conditions, optional
-        Constants that were read; without it none were.
-    request : str, optional
-        Campaign id; left out outside a campaign.
-    schema : Schema, optional
-
-    Returns
-    -------
-    dict
-        name, namespace, size, checksums, parents, metadata.
-
-    Raises
-    ------
-    NameFormatError
-        If the name does not parse or has not the run, subrun and stream of the parent.
-    """
-    rules = schema or load_schema()
-    name = _derived_name(output.name, parent)
-    metadata = {
-        **_inherited(parent, output),
-        "core.data_tier": rules.tiers["D"].data_tier,
-        "core.file_format": rules.tiers["D"].file_format,
-        "core.runs": [name.run_subrun.run],
-        "core.runs_subruns": [name.run_subrun.number],
-        **fields_of_job(
-            output, job, application,
-            config_file=config_file, conditions=conditions, request=request,
-        ),
-    }  # fmt: skip
-    did = f"{parent['namespace']}:{parent['name']}"
-    return assemble_record(output.name, rules, output.size, output.adler32, metadata, parents=[did])
-
-
-def _inherited(parent: Mapping[str, Any], output: OutputFacts) -> dict[str, Any]:
-    """Values from the parent (5.4), and those of the output where it read less."""
-    source = parent["metadata"]
-    values = {key: source.get(key) for key in _INHERITED}
-    if output.ranges is not None:
-        values["core.lum_block_ranges"] = [[item.first, item.last] for item in output.ranges]
-    if output.start_time is not None:
-        values["core.start_time"] = float(output.start_time)
-    if output.end_time is not None:
-        values["core.end_time"] = float(output.end_time)
-    states = (source["core.file_content_status"], output.content_status)
-    values["core.file_content_status"] = min(states, key=WORST_FIRST.index)
-    simulated = values["core.file_type"] == SIMULATION
-    values["retention.class"] = "simulation" if simulated else "physics"
-    return values
-
-
 def fields_of_job(
     output: OutputFacts,
     job: Job,
@@ -329,14 +246,4 @@ def _raw_name(path: Path) -> FileName:
     name = FileName.parse(path.name)
     if not name.is_raw:
         raise NameFormatError(f"{path}: suffix {name.suffix!r}, expected RawData.dat")
-    return name
-
-
-def _derived_name(text: str, parent: Mapping[str, Any]) -> FileName:
-    name, source = FileName.parse(text), FileName.parse(parent["name"])
-    if (name.run_subrun, name.stream) != (source.run_subrun, source.stream):
-        raise NameFormatError(
-            f"{text}: run/subrun {name.run_subrun} and stream {name.stream}, expected those of "
-            f"its parent {parent['name']}"
-        )
     return name

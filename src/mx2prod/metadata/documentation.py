@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from mx2prod.metadata.approving import disagreements
 from mx2prod.metadata.authorities import load_authorities
 from mx2prod.metadata.rules import RULES
 from mx2prod.metadata.schema import FieldRule, Schema, load_schema
@@ -95,19 +96,17 @@ def _rules() -> list[str]:
 
 
 def _disagreements() -> list[str]:
-    authorities = load_authorities()
-    names = ", ".join(f"{item.name} ({item.title})" for item in authorities)
+    names = ", ".join(f"{item.name} ({item.title})" for item in load_authorities())
     rows = [
         [
-            authority.name,
-            f"`{known.field}`",
-            ", ".join(f"`{value}`" for value in sorted(known.values)) or "any",
-            known.reason,
+            item.authority,
+            f"`{item.field}`",
+            ", ".join(f"`{value}`" for value in item.values) or "any",
+            item.reason,
         ]
-        for authority in authorities
-        for known in authority.known
+        for item in disagreements()
     ]
-    text = f"What {names} would refuse and we keep; findings of these are warnings."
+    text = f"What {names} would not take and we keep; findings of these are warnings or notes."
     heads = ["authority", "key", "value", "reason"]
     return ["## Known disagreements", "", text, "", *_table(heads, rows)]
 

@@ -1,4 +1,4 @@
-"""Make the record of a file that lies on disk: a raw file, or a raw-digit file."""
+"""Make the record of a file that lies on disk: a raw file, or a digit file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from mx2prod.metadata.check import check_record
 from mx2prod.metadata.context import Context, RecordsInMemory
 from mx2prod.metadata.derive import (
     Application,
+    Conditions,
     OutputFacts,
     bytes_of,
     derivation_problems,
-    digits_record,
     raw_record,
 )
+from mx2prod.metadata.derived import derived_record
 from mx2prod.metadata.job import Job
 from mx2prod.metadata.problems import Problem
 from mx2prod.metadata.records import read_record, record_path
@@ -28,7 +29,10 @@ from mx2prod.metadata.schema import Schema, load_schema
 from mx2prod.metadata.view import RecordView
 from mx2prod.output.raw_digits import HEADER, RawDigits
 from mx2prod.output.root_reader import open_root, read_meta
+from mx2prod.output.sup_digits import SupDigits
 from mx2prod.raw.info import summarise
+
+_DIGITS = (RawDigits.schema, SupDigits.schema)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class MadeRecord:
 
 
 def make_record(path: Path, *, raw: Path | None = None, schema: Schema | None = None) -> MadeRecord:
-    """Derive and check the record of a raw file or a raw-digit file.
+    """Derive and check the record of a raw file, or of raw or suppressed digits.
 
     Parameters
     ----------
@@ -79,7 +83,7 @@ def make_record(path: Path, *, raw: Path | None = None, schema: Schema | None = 
     schema = schema or load_schema()
     tier = schema.by_suffix.get(name.suffix)
     if tier is None or tier.letter != "D":
-        raise UsageError(f"{path}: records are made of raw and of raw-digit files only")
+        raise UsageError(f"{path}: records are made of raw and of digit files only")
     return _made_digits(path, raw, schema)
 
 
@@ -92,17 +96,27 @@ def _made_raw(path: Path) -> MadeRecord:
 
 def _made_digits(path: Path, raw: Path | None, schema: Schema) -> MadeRecord:
     meta = read_meta(path)
-    if meta.get("schema") != RawDigits.schema:
-        raise UsageError(f"{path}: holds {meta.get('schema')!r}, expected {RawDigits.schema!r}")
+    if meta.get("schema") not in _DIGITS:
+        expected = " or ".join(map(repr, _DIGITS))
+        raise UsageError(f"{path}: holds {meta.get('schema')!r}, expected {expected}")
     try:
         source = Did.parse(meta["inputs"][0]["did"])
         application = Application(meta["stage"]["name"], version=meta["software"]["version"])
         started = datetime.fromisoformat(meta["job"]["started"])
+        read = meta["constants"]
+        conditions = Conditions(read["tag"], read["digest"]) if read else None
     except (KeyError, IndexError, TypeError, ValueError, NameFormatError) as error:
         raise InputFileError(f"{path}: Meta does not tell input and job: {error!r}") from error
     parent = _parent_record(path, source, raw)
     job = Job(int(started.timestamp()))
-    record = digits_record(parent, _digit_facts(path), job, application=application)
+    record = derived_record(
+        parent,
+        _digit_facts(path),
+        job,
+        application=application,
+        conditions=conditions,
+        schema=schema,
+    )
     context = Context(schema=schema, records=RecordsInMemory([parent]))
     return MadeRecord(path, record, check_record(record, context))
 
@@ -132,7 +146,11 @@ def _require_raw_record(path: Path, record: Any, source: Did) -> None:
     view = RecordView(record, Context().schema)
     if view.did != str(source) or view.letter != "R":
         raise UsageError(f"{path}: not the record of the raw file {source}")
-    wrong = [item for item in check_record(record) if item.rule in ("required", "type", "X08")]
+    wrong = [
+        item
+        for item in check_record(record)
+        if item.severity == "error" and item.rule in ("required", "type", "X08")
+    ]
     if wrong:
         raise InputFileError(
             f"{path}: not usable as the record of a parent: {wrong[0]}",

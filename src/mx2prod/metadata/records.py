@@ -36,7 +36,7 @@ def read_record(path: Path) -> Any:
     if size > _LARGEST_BYTES:
         raise InputFileError(f"{path}: {size} bytes, too large for a record: is it a data file?")
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_object)
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=no_key_twice)
     except OSError as error:
         raise InputFileError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -128,7 +128,14 @@ def example(name: str) -> dict[str, Any]:
     return record
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its pairs.
+
+    Raises
+    ------
+    ValueError
+        If a key stands in it twice.
+    """
     members = dict(pairs)
     if len(members) < len(pairs):
         keys = [key for key, _ in pairs]

@@ -74,6 +74,7 @@ def rule(identifier: str, severity: Severity, title: str) -> Callable[[Check], C
 
 
 for _identifier, _severity, _title, _authority in (
+    ("json", Severity.ERROR, "The file is JSON and holds one object", OURS),
     ("old-word", Severity.WARNING, "No word that the authority calls old", "MC"),
     ("unknown-key", Severity.NOTE, "No key that the authority does not list", "MC"),
     ("content", Severity.WARNING, "The gates have the trigger types of the stream", OURS),

@@ -164,7 +164,7 @@ class RecordView:
         listed = self.integers("core.runs")
         return listed or [item.run for item in self.run_subruns]
 
-    @property
+    @cached_property
     def merged(self) -> bool:
         """True for a file that a merge job made."""
         return any(type(key) is str and key.startswith("merge.") for key in self.metadata)

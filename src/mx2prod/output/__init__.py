@@ -6,6 +6,7 @@ from mx2prod.output.registry import PRODUCTS, product_of
 from mx2prod.output.root_reader import read_meta, verify_product
 from mx2prod.output.root_writer import ProductWriter, product_file
 from mx2prod.output.schema import Column, Product, Rows, Tree, problems_of
+from mx2prod.output.sup_digits import SupDigitFile, SupDigits, read_sup_digits
 
 __all__ = [
     "PRODUCTS",
@@ -15,6 +16,8 @@ __all__ = [
     "RawDigitFile",
     "RawDigits",
     "Rows",
+    "SupDigitFile",
+    "SupDigits",
     "Tree",
     "problems_of",
     "product_file",
@@ -22,5 +25,6 @@ __all__ = [
     "product_page",
     "read_meta",
     "read_raw_digits",
+    "read_sup_digits",
     "verify_product",
 ]

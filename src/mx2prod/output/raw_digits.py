@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mx2prod.core.errors import UsageError
 from mx2prod.digits import DIGIT_FLAG_MEANING, DigitFlag, RawDigitChunk
-from mx2prod.output.root_reader import open_root, read_meta
+from mx2prod.output.root_reader import read_trees
 from mx2prod.output.schema import Column, Product, Rows, Tree
 from mx2prod.raw.columns import FebFlag, GateFlag
 from mx2prod.raw.registers import REGISTERS
@@ -43,7 +42,7 @@ _FEB_BITS = {
     FebFlag.INDEPENDENT_PUSH: "each TriP has its own hit count; not a fault",
 }
 
-_HEADER_COLUMNS = (
+HEADER_COLUMNS = (
     Column("file_offset", "i8", "first byte of the gate in the raw file", "byte", 0),
     Column("header_offset", "i8", "DAQ header of the gate, which ends it", "byte", 0),
     Column("detector", "u1", "detector code; 64 is Mx2"),
@@ -66,7 +65,7 @@ _HEADER_COLUMNS = (
     Column("flags", "u4", "state of the gate", bits=GateFlag, bit_meanings=_GATE_BITS),
 )
 
-_BOARD_COLUMNS = (
+BOARD_COLUMNS = (
     Column("chan", "i4", f"{_CHANNEL}; of pixel 0", minimum=0, maximum=_MAX_CHANNEL),
     Column("crate", "u1", "crate", maximum=1),
     Column("croc", "u1", "CROC-E", maximum=15),
@@ -88,7 +87,7 @@ _BOARD_COLUMNS = (
     ),
 )  # fmt: skip
 
-_DIGIT_COLUMNS = (
+DIGIT_COLUMNS = (
     Column("chan", "i4", _CHANNEL, minimum=0, maximum=_MAX_CHANNEL),
     Column("block", "u1", "hit number of the ADC frame: 0 earliest, last one untimed", maximum=31),
     Column("adc_hi", "u2", "high gain", "ADC counts", maximum=_ADC_MAX),
@@ -110,19 +109,19 @@ class RawDigits(Product):
     data_tier = "decoded-raw"
     title = "Raw digits"
     trees = (
-        Tree(HEADER, "One entry a gate: its DAQ header.", _HEADER_COLUMNS),
+        Tree(HEADER, "One entry a gate: its DAQ header.", HEADER_COLUMNS),
         Tree(
             FPGA_FRAMES,
             "Front-end boards of each gate: hit counts, state, FPGA registers; zero registers "
             "where the FPGA frame is missing.",
-            _BOARD_COLUMNS,
+            BOARD_COLUMNS,
             jagged=True,
         ),
         Tree(
             DIGITS,
             "Pixels of each gate: boards in order, of each its ADC frames, of each frame pixels "
             "0 to 63; nothing is suppressed.",
-            _DIGIT_COLUMNS,
+            DIGIT_COLUMNS,
             jagged=True,
         ),
     )
@@ -171,25 +170,5 @@ def read_raw_digits(path: Path, first: int = 0, last: int | None = None) -> RawD
     UsageError
         If it is another product.
     """
-    import awkward as ak
-
-    meta = read_meta(path)
-    if meta.get("schema") != RawDigits.schema:
-        raise UsageError(f"{path}: holds {meta.get('schema')!r}, expected {RawDigits.schema!r}")
-    with open_root(path) as file:
-        arrays = {
-            tree.path: file[tree.path].arrays(
-                [column.name for column in tree.columns], entry_start=first, entry_stop=last
-            )
-            for tree in RawDigits.trees
-        }
-    return RawDigitFile(
-        meta=meta,
-        header=arrays[HEADER],
-        boards=_records(ak, arrays[FPGA_FRAMES]),
-        digits=_records(ak, arrays[DIGITS]),
-    )
-
-
-def _records(ak: Any, array: Any) -> Any:
-    return ak.zip({name: array[name] for name in ak.fields(array)})
+    meta, arrays = read_trees(path, RawDigits, first, last)
+    return RawDigitFile(meta, arrays[HEADER], arrays[FPGA_FRAMES], arrays[DIGITS])

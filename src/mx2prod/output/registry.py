@@ -6,8 +6,9 @@ from mx2prod.core.errors import UsageError
 from mx2prod.core.suggest import nearest
 from mx2prod.output.raw_digits import RawDigits
 from mx2prod.output.schema import Product
+from mx2prod.output.sup_digits import SupDigits
 
-PRODUCTS: dict[str, type[Product]] = {product.tier: product for product in (RawDigits,)}
+PRODUCTS: dict[str, type[Product]] = {product.tier: product for product in (RawDigits, SupDigits)}
 """All products, in the order of the data."""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.core.errors import InputFileError, Mx2Error
+from mx2prod.core.errors import InputFileError, Mx2Error, UsageError
 from mx2prod.core.files import require_regular_file
 from mx2prod.output.content import ContentHash
 from mx2prod.output.schema import COUNTER, Product, Rows, Tree, problems_of
@@ -111,6 +111,38 @@ def _jagged(
     if not np.array_equal(ak.to_numpy(ak.num(array)), counts):
         raise InputFileError(f"branch {branch.name}: lengths differ from the counter {COUNTER!r}")
     return np.asarray(ak.to_numpy(ak.flatten(array)), dtype=dtype)
+
+
+def read_trees(
+    path: Path, product: type[Product], first: int = 0, last: int | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read gates ``first`` to ``last`` (excluded; default: to the end) of all trees of a product.
+
+    Returns
+    -------
+    meta : dict
+    trees : dict of str to awkward.Array
+        By tree path: a record a gate, or a list of records a gate in a jagged tree.
+
+    Raises
+    ------
+    InputFileError
+        If the file cannot be read or is not a product of mx2prod.
+    UsageError
+        If it is another product.
+    """
+    import awkward as ak
+
+    meta = read_meta(path)
+    if meta.get("schema") != product.schema:
+        raise UsageError(f"{path}: holds {meta.get('schema')!r}, expected {product.schema!r}")
+    trees = {}
+    with open_root(path) as file:
+        for tree in product.trees:
+            names = [column.name for column in tree.columns]
+            array = file[tree.path].arrays(names, entry_start=first, entry_stop=last)
+            trees[tree.path] = ak.zip({n: array[n] for n in names}) if tree.jagged else array
+    return meta, trees
 
 
 def examine_product(

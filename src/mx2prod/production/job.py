@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from mx2prod.core.ids import FileName
 from mx2prod.core.registry import Stage
 from mx2prod.core.workspace import Settings
 from mx2prod.detector import Detector, expand_chains
-from mx2prod.output import Product, product_of
 from mx2prod.production.clock import StepClock
+from mx2prod.production.job_constants import JobConstants, StageConstants, folders_of
 from mx2prod.production.records import (
     CheckedRecord,
     is_declarable,
@@ -25,6 +25,7 @@ from mx2prod.production.records import (
     require_place,
 )
 from mx2prod.production.report import FileReport
+from mx2prod.production.steps import StageSettings
 from mx2prod.raw import Fault, Kind, RawFile, RawInfo, Severity
 
 Progress = Callable[[Path, int, int], None]
@@ -37,30 +38,39 @@ class Job:
 
     Attributes
     ----------
-    stage : Stage
+    stages : tuple of Stage
+        From the raw file to the tier that is asked for.
     out : Path
         Folder of the outputs.
     settings : Settings
     detector : Detector
     started : datetime
         Start of the processing, UTC; goes into the names.
+    constants : JobConstants or None
+        What the stages read; None if none of them reads any.
+    stage_settings : StageSettings
+    keep : tuple of str
+        Tiers that are written too.
     salvage, dry_run : bool
     progress : callable or None
     """
 
-    stage: Stage
+    stages: tuple[Stage, ...]
     out: Path
     settings: Settings
     detector: Detector
     started: datetime
+    constants: JobConstants | None = None
+    stage_settings: StageSettings = field(default_factory=StageSettings)
+    keep: tuple[str, ...] = ()
     salvage: bool = False
     dry_run: bool = False
     progress: Progress | None = None
 
     @property
-    def product(self) -> type[Product]:
-        """Schema of the output."""
-        return product_of(self.stage.produces)
+    def stage(self) -> Stage:
+        """The last stage, which makes the tier that is asked for."""
+        return self.stages[-1]
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,8 @@ class FileWork:
     info : RawInfo
     parent : CheckedRecord
         Record of the raw file.
+    constants : dict of str to StageConstants
+        By the name of the stage.
     report : FileReport
     clock : StepClock
     """
@@ -103,8 +115,13 @@ class FileWork:
     name: FileName
     info: RawInfo
     parent: CheckedRecord
+    constants: dict[str, StageConstants]
     report: FileReport
     clock: StepClock
+
+    def note(self, notices: Iterable[str]) -> None:
+        """Add notices to the report, each once."""
+        self.report.notices += [text for text in notices if text not in self.report.notices]
 
 
 def process_file(path: Path, job: Job) -> FileReport:
@@ -141,14 +158,24 @@ def _process(path: Path, job: Job, report: FileReport, clock: StepClock) -> None
         runs = list(runs_of(file))
     if not runs:
         raise _no_gates(path, info.faults)
+    constants: dict[str, StageConstants] = {}
+    if job.constants is not None:
+        with clock.step("constants"):
+            constants = {
+                stage.name: job.constants.of_stage(stage, name.run_subrun)
+                for stage in job.stages
+                if folders_of(stage)[0]
+            }
     with clock.step("metadata"):
         parent = raw_record_of(info)
         _note_record(parent, info, job, report)
-    work = FileWork(job, path, name, info, parent, report, clock)
+    work = FileWork(job, path, name, info, parent, constants, report, clock)
+    for read in constants.values():
+        work.note(read.notices)
     for run in runs:
-        output = write_run(work, run)
-        report.outputs.append(output)
-        report.gates_written += output.gates
+        outputs = write_run(work, run)
+        report.outputs += outputs
+        report.gates_written += outputs[-1].gates
     report.gates_lost += info.gates - report.gates_written
 
 

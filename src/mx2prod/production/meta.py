@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel
 
 from mx2prod.core.canonical import canonical_json, sha256_of
 from mx2prod.core.ids import gate_ranges
@@ -17,6 +16,7 @@ from mx2prod.raw.faults import Fault
 
 if TYPE_CHECKING:
     from mx2prod.production.job import FileWork
+    from mx2prod.production.steps import Step
 
 
 @dataclass
@@ -66,25 +66,30 @@ class GateSummary:
         }
 
 
-def meta_of(work: FileWork, config: BaseModel, gates: GateSummary) -> dict[str, Any]:
+def meta_of(
+    work: FileWork, steps: Sequence[Step], gates: GateSummary, counted: Mapping[str, int]
+) -> dict[str, Any]:
     """Content of ``Meta``, except what the writer knows better (schema, lengths, hash).
 
     Parameters
     ----------
     work : FileWork
         The raw file and the job.
-    config : BaseModel
-        Configuration of the stage.
+    steps : sequence of Step
+        From the raw file to the one that made the product.
     gates : GateSummary
         Gates that were written.
+    counted : mapping of str to int
+        What the last step counted.
     """
-    job, info, settings = work.job, work.info, config.model_dump(mode="json")
+    job, info, last = work.job, work.info, steps[-1]
+    pairing = [found for step in steps if (found := getattr(step.config, "adc_pairing", None))]
     return {
         "software": software(),
-        "stage": {"name": job.stage.name, "version": job.stage.version},
-        "config": {"sha256": sha256_of(settings), "text": canonical_json(settings)},
-        "raw.adc_pairing": settings.get("adc_pairing"),
-        "constants": None,
+        **_stage_facts(last),
+        "previous_stages": [_stage_facts(step) for step in steps[:-1]],
+        "raw.adc_pairing": pairing[0] if pairing else None,
+        "constants": last.constants.as_dict() if last.constants else None,
         "detector": job.detector.versions(),
         "inputs": [
             {
@@ -102,10 +107,19 @@ def meta_of(work: FileWork, config: BaseModel, gates: GateSummary) -> dict[str, 
             "gates_intact_in_input": info.intact_gates,
             "frames": info.frames,
             "gates_without_global_gate": sum(gate < 0 for gate in gates.global_gates),
+            **counted,
         },
         "decode": decode_summary(info.bytes_decoded, info.bytes_lost, info.faults),
         "notices": work.report.notices,
         "job": {"started": job.started.isoformat(timespec="seconds")},
+    }
+
+
+def _stage_facts(step: Step) -> dict[str, Any]:
+    settings = step.config.model_dump(mode="json")
+    return {
+        "stage": {"name": step.stage.name, "version": step.stage.version},
+        "config": {"sha256": sha256_of(settings), "text": canonical_json(settings)},
     }
 
 

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mx2prod.core.errors import UsageError
-from mx2prod.core.registry import Stage, load_stage, stage_names
+from mx2prod.core.registry import Stage
 from mx2prod.core.time import now
 from mx2prod.core.workspace import Settings
 from mx2prod.production.clock import StepClock
+from mx2prod.production.job_constants import JobConstants, require_constants
 from mx2prod.production.memory import peak_memory_bytes
 from mx2prod.production.report import ProcessReport
 
 if TYPE_CHECKING:
-    from mx2prod.production.job import Job
+    from mx2prod.detector import Detector
+    from mx2prod.production.steps import StageSettings
 
-RAW = "raw"
 log = logging.getLogger(__name__)
 
 
@@ -28,6 +29,9 @@ def process(
     *,
     out: Path,
     to: str = "raw-digits",
+    keep: Sequence[str] = (),
+    constants: JobConstants | None = None,
+    stage_settings: StageSettings | None = None,
     salvage: bool = False,
     dry_run: bool = False,
     settings: Settings | None = None,
@@ -47,6 +51,12 @@ def process(
         Folder of the outputs; made if needed.
     to : str
         Tier to make.
+    keep : sequence of str
+        Tiers on the way to it that are written too.
+    constants : JobConstants, optional
+        What the stages read (:func:`open_constants`); needed from ``sup-digits`` on.
+    stage_settings : StageSettings, optional
+        Settings of the stages; the defaults if None.
     salvage : bool
         Keep everything that can be had from damaged files; what is lost is listed.
     dry_run : bool
@@ -64,18 +74,30 @@ def process(
     Raises
     ------
     UsageError
-        If no stage makes the tier, or a file is given twice.
+        If no stage makes the tier, a tier to be kept is not made on the way, constants are
+        missing, or a file is given twice.
     ConfigError, TableError
         If settings or detector tables are not usable.
     """
     clock = StepClock()
+    if constants is not None:
+        clock.add({"constants": constants.seconds})
     used = settings or Settings()
     _refuse_repetition(files)
     with clock.step("start"):
-        stage = stage_from_raw(to)
-        job = _job(stage, out, used, salvage=salvage, dry_run=dry_run, progress=progress)
-        from mx2prod.production.job import process_file
-    report = ProcessReport(stage.produces, salvage, dry_run)
+        from mx2prod.production.job import Job, process_file
+        from mx2prod.production.steps import StageSettings, require_kept, stages_from_raw
+
+        stages = stages_from_raw(to)
+        require_kept(keep, stages)
+        require_constants(stages, constants)
+        _load_programs(stages)
+        job = Job(
+            stages, out, used, _detector(used), now(), constants,
+            stage_settings or StageSettings(), tuple(keep), salvage, dry_run, progress,
+        )  # fmt: skip
+    read = constants.as_dict() if constants is not None else None
+    report = ProcessReport(job.stage.produces, salvage, dry_run, constants=read)
     for path in files:
         log.info("%s: started", path)
         done = process_file(path, job)
@@ -91,41 +113,22 @@ def process(
     return report
 
 
-def stage_from_raw(tier: str) -> Stage:
-    """Load the stage that makes a tier from a raw file.
-
-    Raises
-    ------
-    UsageError
-        If no stage of the name is installed, or it starts from another tier.
-    """
-    stage = load_stage(tier)
-    if stage.consumes != RAW:
-        raise UsageError(
-            f"stage {tier!r} starts from {stage.consumes!r}, and this command from raw files",
-            next_step=f"mx2 process --to one of: {', '.join(stage_names())}",
-        )
-    return stage
-
-
-def _job(
-    stage: Stage,
-    out: Path,
-    settings: Settings,
-    *,
-    salvage: bool,
-    dry_run: bool,
-    progress: Callable[[Path, int, int], None] | None,
-) -> Job:
-    """Load what every file needs: detector tables, compiled kernels, the ROOT library."""
-    for module in ("awkward", "uproot", "mx2prod.digits.raw_digits_kernels"):
+def _load_programs(stages: Sequence[Stage]) -> None:
+    """Load what every file needs: compiled kernels, the ROOT library."""
+    kernels = {
+        "raw-digits": "mx2prod.digits.raw_digits_kernels",
+        "sup-digits": "mx2prod.digits.suppression_kernels",
+    }
+    needed = [kernels[stage.name] for stage in stages if stage.name in kernels]
+    for module in ("awkward", "uproot", *needed):
         import_module(module)
+
+
+def _detector(settings: Settings) -> Detector:
     from mx2prod.detector import load_detector
-    from mx2prod.production.job import Job
 
     tables = settings.detector
-    detector = load_detector(tables.geometry, tables.plex, tables.fibres)
-    return Job(stage, out, settings, detector, now(), salvage, dry_run, progress)
+    return load_detector(tables.geometry, tables.plex, tables.fibres)
 
 
 def _refuse_repetition(files: Sequence[Path]) -> None:

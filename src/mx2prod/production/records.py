@@ -13,6 +13,7 @@ from mx2prod.core.files import write_text
 from mx2prod.core.ids import gate_ranges
 from mx2prod.core.units import US_PER_S
 from mx2prod.metadata.records import record_path, record_text, require_free_place
+from mx2prod.production.job_constants import StageConstants
 from mx2prod.production.memory import peak_memory_bytes
 from mx2prod.production.meta import GateSummary
 from mx2prod.raw import Kind, RawInfo
@@ -67,6 +68,7 @@ def digits_record_of(
     stage: str,
     started: float,
     suffixes: Mapping[str, str],
+    constants: StageConstants | None = None,
 ) -> CheckedRecord:
     """Derive and check the record of a digit file that was just written.
 
@@ -84,8 +86,11 @@ def digits_record_of(
         Start of the job, UTC seconds.
     suffixes : mapping
         File name suffix by tier word (``names.suffix`` of the workspace).
+    constants : StageConstants, optional
+        What the stage read.
     """
-    record = metadata.digits_record(
+    schema = metadata.load_schema().with_suffixes(suffixes)
+    record = metadata.derived_record(
         parent.content,
         metadata.OutputFacts(
             name=path.name,
@@ -99,9 +104,10 @@ def digits_record_of(
         ),
         job_until_now(started),
         application=metadata.Application(stage),
+        conditions=metadata.Conditions(constants.tag, constants.digest) if constants else None,
+        schema=schema,
     )
     known = metadata.RecordsInMemory([parent.content])
-    schema = metadata.load_schema().with_suffixes(suffixes)
     context = metadata.Context(schema=schema, records=known, skipped_gates=0)
     return CheckedRecord(record, metadata.check_record(record, context))
 

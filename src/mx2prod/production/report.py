@@ -36,6 +36,8 @@ class OutputReport:
     record : dict
     problems : list of dict
         Findings of the checks on the record.
+    counters : dict of str to int
+        What the stage counted: of suppressed digits, those read, kept and dropped, by reason.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class OutputReport:
     record_path: Path = Path()
     record: dict[str, Any] = field(default_factory=dict)
     problems: list[dict[str, Any]] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Members of the interface page: the output with its metadata."""
@@ -62,6 +65,7 @@ class OutputReport:
             "record": str(self.record_path),
             "metadata": self.record,
             "problems": self.problems,
+            "counters": self.counters,
         }
 
 
@@ -182,6 +186,8 @@ class ProcessReport:
         By step, all files together; ``start`` is loading programs and compiled kernels.
     peak_memory_bytes : int
         Largest resident memory of the process so far.
+    constants : dict or None
+        Global tag that was read, with its digest, state, source and signers.
     """
 
     tier: str
@@ -190,6 +196,7 @@ class ProcessReport:
     files: list[FileReport] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory_bytes: int = 0
+    constants: dict[str, Any] | None = None
 
     @property
     def outputs(self) -> list[OutputReport]:
@@ -220,6 +227,7 @@ class ProcessReport:
             "to": self.tier,
             "salvage": self.salvage,
             "dry_run": self.dry_run,
+            "constants": self.constants,
             "exit_code": self.exit_code,
             "outputs": [output.as_dict() for output in self.outputs],
             "files": [file.as_dict() for file in self.files],

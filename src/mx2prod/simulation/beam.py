@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from mx2prod.detector import Medium
 from mx2prod.simulation.beam_kernels import fill_spills
 from mx2prod.simulation.events_kernels import PARAMETER_DTYPE
 from mx2prod.simulation.layers import Layers
-from mx2prod.simulation.materials import Medium
 from mx2prod.simulation.random_kernels import normal_table
 from mx2prod.simulation.spec import FileSpec, Spec
 

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numba import float32, float64, int64, njit, types, uint64
 
+from mx2prod.detector import MATERIAL_DTYPE
 from mx2prod.simulation.beam_kernels import (
     GATE_STREAM,
     MOST_BATCHES,
@@ -32,7 +33,6 @@ from mx2prod.simulation.interactions_kernels import (
     draw_vertex,
 )
 from mx2prod.simulation.layers import LAYER_DTYPE, PLANE_DTYPE, SHAPE_DTYPE
-from mx2prod.simulation.materials import MATERIAL_DTYPE
 from mx2prod.simulation.random_kernels import STATE_WORDS, poisson, start
 from mx2prod.simulation.showers_kernels import shower
 from mx2prod.simulation.strips_kernels import MAX_CROSSINGS

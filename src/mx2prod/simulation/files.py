@@ -1,4 +1,4 @@
-"""One raw file with its JSON and its truth, written block by block."""
+"""One raw file with its JSON, its truth and its beam data, written block by block."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from mx2prod.core.files import adler32_of, atomic_folder, atomic_path, refuse_ex
 from mx2prod.core.ids import FileName, RunSubrun
 from mx2prod.core.time import stamp
 from mx2prod.core.units import KB
+from mx2prod.simulation.beam_data import beam_data, beam_path
 from mx2prod.simulation.blocks import Block, FileSimulation
 from mx2prod.simulation.meta import truth_meta
-from mx2prod.simulation.plan import start_us
+from mx2prod.simulation.plan import has_beam, start_us
 from mx2prod.simulation.raw_truth import RAW_TRUTH_FILE, RawTruthFile
 from mx2prod.simulation.sidecar import SidecarContent, sidecar_text
 from mx2prod.simulation.spec import FileSpec
@@ -40,6 +41,8 @@ class SimulatedFile:
     ----------
     path, sidecar, truth : Path
         Raw file, the DAQ's JSON, folder of the truth.
+    beam : Path or None
+        Beam data, of a file with beam gates.
     gates, bytes : int
     adler32 : str
         Of the raw file; empty in a dry run.
@@ -52,11 +55,18 @@ class SimulatedFile:
     path: Path
     sidecar: Path
     truth: Path
+    beam: Path | None
     gates: int
     bytes: int
     adler32: str
     board_hits: int
     seconds: float
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Everything that is written."""
+        beam = () if self.beam is None else (self.beam,)
+        return (self.path, self.sidecar, self.truth, *beam)
 
     @property
     def gates_per_s(self) -> float:
@@ -98,10 +108,10 @@ def planned_file(file: FileSpec, out: Path, gates: int, *, overwrite: bool) -> S
         If one of them exists and may not be replaced.
     """
     path = out / str(file_name(file))
-    planned = SimulatedFile(
-        path, path.with_name(f"{path.name}.json"), truth_folder(path), gates, 0, "", 0, 0.0
-    )
-    for taken in (planned.path, planned.sidecar, planned.truth):
+    sidecar = path.with_name(f"{path.name}.json")
+    beam = beam_path(path) if has_beam(file.stream) else None
+    planned = SimulatedFile(path, sidecar, truth_folder(path), beam, gates, 0, "", 0, 0.0)
+    for taken in planned.paths:
         refuse_existing(taken, overwrite=overwrite)
     return planned
 
@@ -137,7 +147,7 @@ def write_file(
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> SimulatedFile:
-    """Write raw file, JSON and truth; the raw file gets its final name last.
+    """Write raw file, JSON, truth and beam data; the raw file gets its final name last.
 
     Parameters
     ----------
@@ -171,6 +181,7 @@ def write_file(
         write_constants(folder, simulation.truth.tables())
         write_meta(folder, truth_meta(simulation))
         write_text(planned.sidecar, sidecar_text(content), overwrite=overwrite)
+        _write_beam(simulation, planned, recorder, overwrite=overwrite)
     return replace(
         planned,
         gates=recorder.gates,
@@ -209,6 +220,17 @@ def _write_blocks(
         if spec.truth == "raw":
             everything.finish(recorder.size, sentinel=simulation.faults.sentinel)
     return recorder
+
+
+def _write_beam(
+    simulation: FileSimulation, planned: SimulatedFile, recorder: _Recorder, *, overwrite: bool
+) -> None:
+    if planned.beam is None or recorder.last is None:
+        return
+    file = simulation.file
+    last = recorder.last.last_global_gate - file.first_global_gate + 1
+    lines = beam_data(simulation.spec, file, last - recorder.gates + 1, last)
+    write_text(planned.beam, "\n".join(lines) + "\n", overwrite=overwrite)
 
 
 def _sidecar_content(file: FileSpec, recorder: _Recorder) -> SidecarContent:

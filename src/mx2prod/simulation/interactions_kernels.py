@@ -10,8 +10,8 @@ from typing import Any
 
 from numba import njit
 
+from mx2prod.detector import Medium
 from mx2prod.simulation.beam_kernels import MUON_MASS, point_in_hexagon, set_direction
-from mx2prod.simulation.materials import Medium
 from mx2prod.simulation.random_kernels import exponential, normal, uniform
 
 PION_MASS = 139.57039

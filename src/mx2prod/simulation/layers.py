@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from mx2prod.core.errors import UsageError
-from mx2prod.detector import Planes, to_view
-from mx2prod.simulation.materials import Medium, material_table
-from mx2prod.simulation.spec import GapMaterial
+from mx2prod.detector import (
+    Form,
+    GapMaterial,
+    Medium,
+    Planes,
+    first_downstream,
+    material_layers,
+    material_table,
+    to_view,
+)
 
 Floats = npt.NDArray[np.float64]
-
-
-class Form(IntEnum):
-    """Where in x and y a layer is."""
-
-    STRIPS = 0
-    HEXAGON = 1
-    """Inside the outline of the planes."""
-    RING = 2
-    """The lead ring of tracker planes."""
-    EVERYWHERE = 3
 
 
 LAYER_DTYPE = np.dtype(
@@ -68,13 +63,6 @@ SHAPE_DTYPE = np.dtype(
         ("odd_upstream", "<i8"),  # 1: base of odd strips is upstream
     ]
 )
-
-_ABSORBERS = {
-    "pb_collar_1.98": (Form.RING, Medium.LEAD),
-    "pb_full_1.98": (Form.HEXAGON, Medium.LEAD),
-    "fe_full_25.4": (Form.HEXAGON, Medium.STEEL),
-}
-"""By the words of the plane table."""
 
 _MINIMUM_LOSS = {Medium.SCINTILLATOR: 1.936, Medium.LEAD: 1.122, Medium.STEEL: 1.451}
 """Smallest energy loss, MeV cm2/g (Particle Data Group)."""
@@ -129,68 +117,23 @@ class Layers:
                     f"plane {name} has shape {np.shape(values)}, expected ({len(planes)},)"
                 )
         materials = material_table(planes.shape)
-        first = int(np.argmax(np.diff(planes.z))) + 1
-        rows = sorted([*_plane_layers(planes), *_gap_layers(planes, gap, first)])
-        layers = _with_depth(np.array(rows, LAYER_DTYPE), materials)
+        layers = _with_depth(material_layers(planes, gap), materials)
         return cls(
             layers,
             _plane_rows(planes, layers, materials, shift_mm, rotation),
             materials,
             _shape_row(planes),
-            first,
+            first_downstream(planes),
         )
-
-
-def _plane_layers(planes: Planes) -> list[tuple[float, ...]]:
-    """Give strips and absorbers: low, high, depth, weight, form, medium, plane."""
-    shape = planes.shape
-    rows: list[tuple[float, ...]] = []
-
-    def add(plane: int, middle: float, thickness: float, form: Form, medium: Medium) -> None:
-        low, high = middle - thickness / 2, middle + thickness / 2
-        rows.append((low, high, 0.0, 0.0, form, medium, plane))
-
-    places = {
-        Medium.LEAD: (shape.lead_offset_mm, shape.lead_thickness_mm),
-        Medium.STEEL: (shape.steel_offset_mm, shape.steel_thickness_mm),
-    }
-    absorbers = planes.table.rows["absorber"].tolist()
-    for plane, (z, absorber) in enumerate(zip(planes.z.tolist(), absorbers, strict=True)):
-        add(plane, z, shape.strip_height_mm, Form.STRIPS, Medium.SCINTILLATOR)
-        form, medium = _ABSORBERS[absorber]
-        offset, thickness = places[medium]
-        add(plane, z + offset, thickness, form, medium)
-    return rows
-
-
-def _gap_layers(planes: Planes, gap: GapMaterial, first: int) -> list[tuple[float, ...]]:
-    """Steel, argon, steel in the middle of the gap upstream of plane ``first``."""
-    margin = planes.shape.strip_height_mm / 2 + planes.shape.lead_thickness_mm + 1.0
-    space = float(planes.z[first] - planes.z[first - 1]) - 2 * margin
-    total = gap.argon_mm + gap.steel_mm
-    if total > space:
-        raise UsageError(
-            f"{total:g} mm of gap material do not fit into the gap of {space:.0f} mm between "
-            f"modules {planes.module[first - 1]} and {planes.module[first]}",
-            next_step="make detector.gap_material smaller",
-        )
-    z = float(planes.z[first] + planes.z[first - 1]) / 2 - total / 2
-    rows: list[tuple[float, ...]] = []
-    for thickness, medium in (
-        (gap.steel_mm / 2, Medium.STEEL),
-        (gap.argon_mm, Medium.ARGON),
-        (gap.steel_mm / 2, Medium.STEEL),
-    ):
-        if thickness > 0:
-            rows.append((z, z + thickness, 0.0, 0.0, Form.EVERYWHERE, medium, -1))
-        z += thickness
-    return rows
 
 
 def _with_depth(
-    layers: npt.NDArray[np.void], materials: npt.NDArray[np.void]
+    rows: npt.NDArray[np.void], materials: npt.NDArray[np.void]
 ) -> npt.NDArray[np.void]:
-    """Fill in the depths on the axis, and the weights: areal mass of full layers."""
+    """Add the depths on the axis, and the weights: areal mass of full layers."""
+    layers = np.zeros(len(rows), LAYER_DTYPE)
+    for name in rows.dtype.names or ():
+        layers[name] = rows[name]
     thickness = layers["high"] - layers["low"]
     on_axis = layers["form"] != Form.RING
     depth = np.where(on_axis, thickness / materials["radiation_mm"][layers["medium"]], 0.0)

@@ -98,6 +98,11 @@ def has_light_injection(stream: Stream) -> bool:
     return LIGHT_INJECTION in _TYPES[stream]
 
 
+def has_beam(stream: Stream) -> bool:
+    """Tell whether gates of a stream may be of the beam."""
+    return NUMI in _TYPES[stream]
+
+
 def start_us(file: FileSpec) -> int:
     """Start of the file in microseconds since 1970."""
     whole = int(file.start.replace(microsecond=0).timestamp())

@@ -11,8 +11,8 @@ from typing import Any
 
 from numba import njit
 
+from mx2prod.detector import Form
 from mx2prod.simulation.energy_loss_kernels import LIGHT_SPEED
-from mx2prod.simulation.layers import Form
 from mx2prod.simulation.random_kernels import exponential, normal, uniform
 from mx2prod.simulation.strips_kernels import strip_ends, to_plane
 from mx2prod.simulation.tracks_kernels import keep_place, put_deposit

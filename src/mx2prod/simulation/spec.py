@@ -8,7 +8,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from mx2prod.core.canonical import sha256_of
-from mx2prod.detector import DEFAULT_FIBRES, DEFAULT_GEOMETRY, DEFAULT_PLEX, Response
+from mx2prod.detector import (
+    DEFAULT_FIBRES,
+    DEFAULT_GEOMETRY,
+    DEFAULT_PLEX,
+    GapMaterial,
+    Response,
+)
 from mx2prod.simulation.external_columns import ExternalFormat
 
 Stream = Literal["pdstl", "linjc", "numib", "numip", "numil"]
@@ -54,13 +60,6 @@ class FileSpec(_Section):
     led_level: Literal[0, 1, 2] = Field(1, description="of light injection: 1 one PE, 2 max PE")
     led_group: Literal[8, 16, 32, 64, 128] = Field(8, description="8 is all four groups")
     deposits: DepositFile | None = None
-
-
-class GapMaterial(_Section):
-    """What stands between the upstream and downstream planes."""
-
-    argon_mm: float = Field(1300.0, ge=0)
-    steel_mm: float = Field(20.0, ge=0)
 
 
 class DetectorSpec(_Section):

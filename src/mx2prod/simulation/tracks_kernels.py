@@ -11,15 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from mx2prod.simulation.energy_loss_kernels import (
-    LIGHT_SPEED,
-    beta_gamma_of,
-    highland_angle,
-    lose,
-    scatter,
-)
-from mx2prod.simulation.layers import Form
-from mx2prod.simulation.materials import Medium
+from mx2prod.detector import Form, Medium
+from mx2prod.detector.energy_loss_kernels import beta_gamma_of, highland_angle
+from mx2prod.simulation.energy_loss_kernels import LIGHT_SPEED, lose, scatter
 from mx2prod.simulation.random_kernels import uniform
 from mx2prod.simulation.strips_kernels import hexagon_radius, strips_crossed, to_plane
 

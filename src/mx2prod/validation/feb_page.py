@@ -115,7 +115,7 @@ def _draw_ratio_map(figure: Figure, view: RatioView) -> None:
     values = np.where(view.ratios.judged[0], view.ratios.ratio[0], np.nan)
     board_map(
         figure, figure.subplots(), values, view.detector,
-        label="medium / high: measured / constants", limits=(0.9, 1.1), colours=DIVERGING,
+        label="measured / constants", limits=(0.9, 1.1), colours=DIVERGING,
     )  # fmt: skip
 
 
@@ -128,7 +128,8 @@ FEB_PLOTS: tuple[Plot[FebView], ...] = (
 RATIO_PLOTS: tuple[Plot[RatioView], ...] = (
     Plot("F1", "ratio of neighbouring gains", "1 within the grey band of 3 %. A board off as a "
          "whole has the constants of another one.", _draw_ratio, (9.0, 3.8)),
-    Plot("F1m", "map of the ratio", "Pale and even; see F1.", _draw_ratio_map, (10.0, 4.2)),
+    Plot("F1m", "map of the ratio of medium to high gain", "Pale and even; see F1.",
+         _draw_ratio_map, (10.0, 4.2)),
 )  # fmt: skip
 
 

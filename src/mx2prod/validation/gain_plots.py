@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mx2prod.calibration.boards import board_names
 from mx2prod.detector import Detector
@@ -93,11 +94,12 @@ def _draw_parts(
 def _draw_gain(figure: Figure, view: GainView) -> None:
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_parts(left, view.gain / 1e5, view, bins=150, limits=(0, 15))
-    left.set_xlabel("gain (10$^5$ electrons per photoelectron)")
+    left.set_xlabel("gain (10$^5$ electrons)")
     draw_histogram(right, view.pmt_spread, 60, (1, 4), color=BLUE)
     right.axvline(3.5, color=RED, ls="--", lw=1, label="3.5: investigate")
-    right.set(xlabel="largest / smallest gain in a PMT", ylabel="PMTs")
-    right.legend(fontsize=8)
+    right.set(xlabel="max / min gain in a PMT", ylabel="PMTs")
+    right.yaxis.set_major_locator(MaxNLocator(integer=True))
+    right.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1))
 
 
 def _draw_gain_map(figure: Figure, view: GainView) -> None:
@@ -184,7 +186,7 @@ def _draw_pulse_light(figure: Figure, view: GainView) -> None:
     )  # fmt: skip
     axes.axhline(1, color=GREY, lw=0.8)
     axes.set(
-        xlabel="time since the first pulse (min)", ylabel="light / mean light of its time slice",
+        xlabel="time since the first pulse (min)", ylabel="light / mean of the slice",
         title=f"pulse-to-pulse spread common to all pixels: {100 * view.common_spread:.1f} %",
     )  # fmt: skip
     axes.legend(fontsize=8)

@@ -140,7 +140,7 @@ def _draw_difference_map(figure: Figure, view: PedestalView) -> None:
         return
     board_map(
         figure, figure.subplots(), view.difference, view.detector,
-        label="mean - previous mean, high gain (ADC)", limits=(-5, 5), colours=DIVERGING,
+        label="mean - previous mean (ADC)", limits=(-5, 5), colours=DIVERGING,
     )  # fmt: skip
 
 
@@ -202,7 +202,8 @@ def _draw_drift(figure: Figure, view: PedestalView) -> None:
     axes.axhspan(-1, 1, color=GREY, alpha=0.12, lw=0)
     reach = max(1.5, 1.1 * float(np.nanmax(np.abs(view.slice_shift))))
     axes.set(
-        xlabel="time since the first gate (min)", ylabel="mean - mean of the file, high gain (ADC)",
+        xlabel="time since the first gate (min)",
+        ylabel="mean - mean of the file,\nhigh gain (ADC)",
         ylim=(-reach, reach),
     )  # fmt: skip
     axes.legend()
@@ -220,7 +221,7 @@ def _draw_blocks(figure: Figure, view: PedestalView) -> None:
         label="median of the boards",
     )  # fmt: skip
     axes.axhspan(-1, 1, color=GREY, alpha=0.12, lw=0)
-    axes.set(xlabel="hit block", ylabel="mean - mean of the untimed block, high gain (ADC)")
+    axes.set(xlabel="hit block", ylabel="mean - mean of the\nuntimed block, high gain (ADC)")
     axes.set_xticks(blocks)
     axes.legend()
 

@@ -245,7 +245,7 @@ def _plots_of(
 
     catalogue: Sequence[Plot[Any]] = PEDESTAL_PLOTS if pedestals else GAIN_PLOTS
     trends = PEDESTAL_TRENDS if pedestals else GAIN_TRENDS
-    numbers = ("P1", "P2", "P4", "P5") if pedestals else ("G1", "G2", "G3", "G5")
+    numbers = ("P1", "P2", "P4", "P5") if pedestals else ("G1", "G1m", "G2", "G7")
     chosen = [plot for plot in catalogue if plot.number in numbers]
     trend = _trend(summary, read, product)
     return RangePlots(trends, trend, chosen, view, (*trends, *catalogue))

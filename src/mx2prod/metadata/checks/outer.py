@@ -24,7 +24,8 @@ FILLED_BY_SERVER = ("creator", "created_timestamp", "fid", "retired", "updated_"
 EMPTY: tuple[Any, ...] = ("", [], {})
 """Values that stand for no value: the key is to be left out."""
 _MAX_INTEGER = 2**63 - 1
-_REFUSED_CHARACTERS = frozenset("\\\"'")
+_PLAIN = re.compile(r"[ !#-&(-\[\]-~]*\Z")
+"""Printable ASCII without double and single quote and backslash."""
 
 
 @rule("record", Severity.ERROR, "The outer record has its six members, each of its type")
@@ -135,6 +136,8 @@ def _refused(value: Any) -> str:
         return "a value, or no key"
     if value in EMPTY:
         return "no key instead of an empty value"
+    if not isinstance(value, dict | list):
+        return _refused_leaf(value)
     stack = [value]
     while stack:
         item = stack.pop()
@@ -151,8 +154,7 @@ def _refused_leaf(item: Any) -> str:
     if item is None:
         return "no null inside"
     if isinstance(item, str):
-        plain = item.isascii() and item.isprintable() and _REFUSED_CHARACTERS.isdisjoint(item)
-        return "" if plain else "printable ASCII without backslash and quotes"
+        return "" if _PLAIN.match(item) else "printable ASCII without backslash and quotes"
     if isinstance(item, float) and not math.isfinite(item):
         return "a finite number"
     if type(item) is int and abs(item) > _MAX_INTEGER:

@@ -41,7 +41,7 @@ def check_times(view: RecordView, context: Context) -> Iterator[Finding]:
 
 
 def _check_process_time(view: RecordView, context: Context) -> Iterator[Finding]:
-    start, stamp = _readable(view.get("core.start_time")), raw_stamp(view)
+    start, stamp = readable_seconds(view.get("core.start_time")), raw_stamp(view)
     if start is None or stamp is None or start - stamp <= PROCESS_TIME_SECONDS:
         return
     convention = context.time_convention or context.schema.time_convention
@@ -90,7 +90,7 @@ def raw_stamp(view: RecordView) -> float | None:
     return None
 
 
-def _readable(value: Any) -> float | None:
+def readable_seconds(value: Any) -> float | None:
     """Give a number, also where it was written as a text."""
     if isinstance(value, str) and _NUMERAL.match(value):
         return float(value)

@@ -8,6 +8,7 @@ from typing import Any
 
 from mx2prod.metadata.checks.fields import TYPES
 from mx2prod.metadata.checks.outer import SENT
+from mx2prod.metadata.checks.times import readable_seconds
 from mx2prod.metadata.context import Context, Record
 from mx2prod.metadata.rules import Finding, rule
 from mx2prod.metadata.view import RecordView, as_integer, as_number
@@ -72,22 +73,22 @@ def check_read_back(view: RecordView, context: Context) -> Iterator[Finding]:
         return
     sent, got = dict(context.sent), dict(view.record)
     for member in sorted(SENT - {"metadata"}):
-        if not _equal(sent.get(member), got.get(member)):
+        if not same_value(sent.get(member), got.get(member)):
             yield Finding(member, got.get(member), sent.get(member))
     was, now = _metadata_of(sent), view.metadata
     for key in sorted({*was, *now}):
-        if not _equal(was.get(key), now.get(key)):
+        if not same_value(was.get(key), now.get(key)):
             yield Finding(key, now.get(key), was.get(key))
 
 
-def _equal(left: Any, right: Any) -> bool:
+def same_value(left: Any, right: Any) -> bool:
     """Equality with types, down to the leaves: 1, 1.0 and True differ."""
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
-        return left.keys() == right.keys() and all(_equal(left[k], right[k]) for k in left)
+        return left.keys() == right.keys() and all(same_value(left[k], right[k]) for k in left)
     if isinstance(left, list):
-        return len(left) == len(right) and all(map(_equal, left, right))
+        return len(left) == len(right) and all(map(same_value, left, right))
     return bool(left == right)
 
 
@@ -98,15 +99,19 @@ def check_tape_path(view: RecordView, context: Context) -> Iterator[Finding]:
         return
     if not context.replicas.on_tape(view.did):
         return
-    before = RecordView(dict(context.previous), context.schema)
-    for key in context.schema.tape_path_keys:
-        if view.get(key) != before.get(key):
-            yield Finding(key, view.get(key), before.get(key))
-    if view.runs[:1] != before.runs[:1]:
-        yield Finding("core.runs", view.runs[:1], before.runs[:1])
-    years = [_year(item.number("core.start_time")) for item in (view, before)]
-    if years[0] != years[1]:
-        yield Finding("core.start_time", years[0], f"a time in {years[1]}")
+    before = tape_path(RecordView(dict(context.previous), context.schema))
+    for key, value in tape_path(view).items():
+        if value != before[key]:
+            yield Finding(key, value, before[key])
+
+
+def tape_path(view: RecordView) -> dict[str, Any]:
+    """Give what the path on tape is made of: words, first run, and year of the start."""
+    return {
+        **{key: view.get(key) for key in view.schema.tape_path_keys},
+        "core.runs": view.runs[:1],
+        "core.start_time": _year(readable_seconds(view.get("core.start_time"))),
+    }
 
 
 def _year(seconds: float | int | None) -> int | None:

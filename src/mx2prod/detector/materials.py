@@ -13,7 +13,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from mx2prod.detector import PLANE_SHAPE, PlaneShape
+from mx2prod.detector.plane_shape import PLANE_SHAPE, PlaneShape
 
 ARGON_DENSITY = 1.396
 """g/cm3."""

@@ -1,13 +1,15 @@
-"""Kernels of the tri-linear response: charge to ADC and back, element by element.
+"""Kernels of the tri-linear response of the front-end boards: charge to ADC and back.
 
-They broadcast like NumPy functions.  ADC is counted above pedestal, so adc0 is no argument.
+ADC is counted above pedestal, so adc0 is no argument (detector page, section 6).  The two ufuncs
+broadcast like NumPy functions; :func:`charge_of_adc` is for other kernels.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from numba import vectorize
+from numba import njit, vectorize
 
 _SIX_FLOATS = "float64(float64, float64, float64, float64, float64, float64)"
 
@@ -32,6 +34,20 @@ def adc_of_charge_kernel(
     return slope1 * kink1 + slope2 * (kink2 - kink1) + slope3 * (charge - kink2)
 
 
+@njit(nogil=True)
+def charge_of_adc(adc: Any, slope1: Any, kink1: Any, slope2: Any, kink2: Any, slope3: Any) -> Any:
+    """Charge of an ADC above pedestal, fC; see :func:`charge_of_adc_kernel`."""
+    adc1 = slope1 * kink1
+    if adc <= adc1:
+        return adc / slope1
+    adc2 = adc1 + slope2 * (kink2 - kink1)
+    if adc <= adc2:
+        return kink1 + (adc - adc1) / slope2
+    if slope3 == 0.0:
+        return math.inf
+    return kink2 + (adc - adc2) / slope3
+
+
 @vectorize([_SIX_FLOATS], nopython=True, cache=True)
 def charge_of_adc_kernel(
     adc: Any, slope1: Any, kink1: Any, slope2: Any, kink2: Any, slope3: Any
@@ -46,10 +62,4 @@ def charge_of_adc_kernel(
     kink1, kink2 : ndarray of float64
         fC.
     """
-    adc1 = slope1 * kink1
-    if adc <= adc1:
-        return adc / slope1
-    adc2 = adc1 + slope2 * (kink2 - kink1)
-    if adc <= adc2:
-        return kink1 + (adc - adc1) / slope2
-    return kink2 + (adc - adc2) / slope3
+    return charge_of_adc(adc, slope1, kink1, slope2, kink2, slope3)

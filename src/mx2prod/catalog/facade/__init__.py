@@ -1,0 +1,1 @@
+"""HTTP server with the part of MetaCat's REST that clients use (catalogue page, section 6)."""

@@ -1,0 +1,1 @@
+"""Tables of the catalogue: Alembic migrations of this room."""

@@ -1,0 +1,1 @@
+"""Tables of data quality verdicts: Alembic migrations of this room."""
