@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -35,6 +34,7 @@ from mx2prod.conditions.manifest import manifest_of
 from mx2prod.conditions.tags import all_tags
 from mx2prod.core.errors import Mx2Error
 from tests.conditions.making import ORIGIN, PEDESTALS, World, make_world, pedestals
+from tests.examples import share
 
 pytestmark = pytest.mark.stores
 
@@ -170,7 +170,7 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=max(10, settings.default.max_examples // 10))
+TestLife.settings = share(10)
 
 
 def test_the_machine_can_reach_production() -> None:

@@ -30,6 +30,7 @@ from mx2prod.constants import (
 )
 from mx2prod.core.errors import InputFileError, OutputError, TableError
 from tests.constants.making import some_columns, some_table, tables
+from tests.examples import share
 
 
 def by_hand(table: Table) -> bytes:
@@ -58,6 +59,7 @@ def test_every_table_survives_parquet(schema: type[Constants], tmp_path: Path) -
     assert content_bytes(again) == content_bytes(table) == by_hand(table)
 
 
+@share(5)
 @given(data=st.data())
 @pytest.mark.parametrize("schema", TABLES, ids=lambda schema: schema.schema)
 def test_any_table_survives_arrow(schema: type[Constants], data: st.DataObject) -> None:

@@ -33,6 +33,7 @@ from mx2prod.constants.period import central_time
 from mx2prod.core.errors import InputFileError, OutputError, TableError
 from mx2prod.detector import BoardAddress
 from tests.constants.making import BEGIN, END, PERIOD, address_columns, some_table, tables
+from tests.examples import share
 
 BOARD = BoardAddress(0, 1, 2, 3)
 HEADER = """\
@@ -126,6 +127,7 @@ def test_all_strips_survive_the_file() -> None:
     assert np.array_equal(again["error"], table["error"])
 
 
+@share(5)
 @given(data=st.data())
 @pytest.mark.parametrize("schema", [Pedestal, PmtGain], ids=lambda schema: schema.schema)
 def test_any_table_survives_its_text(schema: type[Constants], data: st.DataObject) -> None:

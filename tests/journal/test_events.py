@@ -16,6 +16,7 @@ from mx2prod.journal import events, migrate, new_key, open_engine, reading, writ
 from mx2prod.journal.engine import is_sqlite
 from mx2prod.journal.heads import read_heads, write_heads
 from mx2prod.journal.keys import load_key
+from tests.examples import share
 
 COUNT = 6
 
@@ -254,6 +255,7 @@ exact = st.recursive(
 )
 
 
+@share(5)
 @given(body=st.dictionaries(st.text(), exact))
 def test_the_hash_survives_the_way_through_text(body: dict[str, Any]) -> None:
     import json

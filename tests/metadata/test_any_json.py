@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mx2prod.metadata import check_record, check_records, example, has_errors, load_schema
+from tests.examples import share
 
 SCALARS = (
     st.none()
@@ -65,6 +66,7 @@ def test_any_value_in_place_of_a_good_one(name, data):
     assert as_json(check_record(record))
 
 
+@share(5)
 @given(st.lists(RECORDS, max_size=4))
 def test_any_set_of_records(records):
     assert len(check_records(records)) == len(records)
